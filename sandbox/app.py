@@ -1,0 +1,27 @@
+"""The factory: builds the world, then lets every part register its pages."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from sandbox.settings import Settings
+from sandbox.world import PARTS, World, part
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """A sandbox over the data folder of `settings`; a new folder starts with the demo company."""
+    app = Flask("sandbox")
+    app.url_map.strict_slashes = False
+    world = World(settings or Settings())
+    app.extensions["sandbox_world"] = world
+    if world.store.meta("seeded") is None:
+        world.reset("demo")
+    for name in ("api", *PARTS):
+        module = part(name)
+        if module is None:
+            continue
+        if hasattr(module, "register"):
+            module.register(app)
+        elif hasattr(module, "blueprint"):
+            app.register_blueprint(module.blueprint)
+    return app

@@ -1,0 +1,99 @@
+"""What can be set from outside: the environment, and one switch for each thing nobody knows about Zoho.
+
+A switch is named after the open question it stands for (`facts.md` 13), so `SANDBOX_U9_OMITTED_ADDONS=kept`
+answers question U9.  Switches may be changed while the sandbox runs; the rest is fixed at start.
+"""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every setting, with the default that the evidence favours."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SANDBOX_", validate_assignment=True, extra="ignore"
+    )
+
+    # where it runs
+    host: str = "127.0.0.1"
+    port: int = 8001
+    data: Path = Path(".data/sandbox")
+    time_zone: str = "America/New_York"
+    public_url: str = ""
+    portal_url: str = "http://127.0.0.1:8000"
+    smtp_port: int = 8025
+    threads: int = 8
+    data_center: str = "us"
+
+    # the organisation
+    dunning_retries: int = Field(default=3, ge=1, le=3)
+    dunning_gaps: list[int] = [5, 5, 3]
+    dunning_final: Literal["keep", "unpaid", "cancel"] = "cancel"
+    ach_days: int = Field(default=15, ge=0)
+    ahead_days: int = 3
+    card_expiring_days: int = 15
+    prorate: bool = True
+    use_latest_prices: bool = False
+    pause_credits: bool = False
+    gateway: Literal["test_gateway", "authorize_net"] = "authorize_net"
+
+    # renderings that sources disagree about
+    message_language: Literal["en", "es", "zh"] = "en"
+    number_drift: Literal["live", "spec"] = "live"
+    whole_money: Literal["integer", "float"] = "integer"
+    hosted_list_key: Literal["hosted_pages", "hostedpages"] = "hosted_pages"
+    invoice_event: Literal["invoice_notification", "invoice_created", "both"] = (
+        "invoice_notification"
+    )
+
+    # the unknowns of facts.md 13
+    u1_webhook_timeout_s: float = 15
+    u1_webhook_retries: Literal["none", "growing"] = "growing"
+    u1_webhook_success: Literal["2xx", "200"] = "2xx"
+    u1_webhook_disable_after: int = 0
+    u2_payment_declined_key: Literal["payment", "subscription", "invoice", "all"] = "payment"
+    u2_payment_refunded_key: Literal["refund", "payment"] = "refund"
+    u2_credit_note_key: Literal["creditnote", "credit_note"] = "creditnote"
+    u2_card_key: Literal["card", "payment_method"] = "card"
+    u3_hosted_data: Literal["empty", "subject"] = "empty"
+    u3_hosted_action: Literal["enum", "spec"] = "enum"
+    u4_hosted_cancel: Literal["cancelled", "stays"] = "cancelled"
+    u4_hosted_decline: Literal["failed", "stays"] = "failed"
+    u4_hosted_redirect_on_cancel: bool = False
+    u5_expired_token: Literal["401/57", "401/14", "400/14"] = "401/57"
+    u6_per_minute: int = 0
+    u6_per_day: int = 0
+    u6_concurrent: int = 0
+    u6_retry_after: bool = False
+    u7_reactivate: Literal["non_renewing", "cancelled", "any"] = "non_renewing"
+    u8_unpaid_card_update: Literal["nothing", "charge"] = "nothing"
+    u9_omitted_addons: Literal["removed", "kept"] = "removed"
+    u9_omitted_coupon: Literal["kept", "removed"] = "kept"
+    u10_cancel_reason: Literal["ignored", "stored", "required"] = "ignored"
+    u11_event_time: Literal["date", "timestamp"] = "date"
+    u11_event_payload: Literal["object", "string"] = "object"
+    u11_event_filters: Literal["both", "filter_by"] = "both"
+    u11_event_days: int = 180
+    u12_collect_decline: Literal["gateway_400", "generic_400", "payment_200"] = "gateway_400"
+    u13_last_four: Literal["string", "integer"] = "string"
+    u13_card_type: bool = False
+    u14_signature: Literal["hex", "HEX", "base64"] = "hex"
+    u15_iframe: Literal["deny", "allow"] = "deny"
+    u16_uk_uae: bool = False
+    u17_test_cards: Literal["by_number", "always_succeed"] = "by_number"
+    u18_pause: Literal["on", "off"] = "on"
+    u19_dunning_on: Literal["renewals", "every_charge"] = "renewals"
+    u20_unpaid_filter: Literal["all_open", "sent_only"] = "all_open"
+
+    # generated data and its limits
+    tax_percentage: Decimal = Decimal(8)
+
+    @property
+    def base_url(self) -> str:
+        """Where clients reach the sandbox; hosted page addresses and `api_domain` are built from it."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")

@@ -1,0 +1,168 @@
+"""One SQLite file that remembers the world: JSON documents, a few indexed columns beside each, and counters.
+
+Decisions: a kind is a table; a column exists once a document was put with it.  Writers are serialised by a lock
+of ours, readers see the last commit and never wait (WAL).  `synchronous=NORMAL` loses nothing when the process is
+killed, only when the machine is.  A reset builds a new file and then points at it, so it is never half done.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sandbox.tx import Doc, Tx
+
+__all__ = ["Doc", "Store", "Tx"]
+
+POINTER = "current"
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection in autocommit mode, so that transactions begin and end only where we say."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=60)
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "temp_store=MEMORY",
+        "cache_size=-16000",
+        "mmap_size=0",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+class Store:
+    """The present world file, its one writer and its readers."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.RLock()
+        self._local = threading.local()
+        self._columns: dict[str, set[str]] = {}
+        self._generation = 0
+        self.path = self._pointed()
+        self._writer = self._open(self.path)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Tx]:
+        """Write: one at a time; commits at the end, rolls back on an exception, joins the thread's open one."""
+        if (running := getattr(self._local, "tx", None)) is not None:
+            yield running
+            return
+        with self._lock:
+            tx = Tx(self._writer, self._columns)
+            self._writer.execute("BEGIN IMMEDIATE")
+            self._local.tx = tx
+            try:
+                yield tx
+                tx.flush()
+                self._writer.execute("COMMIT")
+            except BaseException:
+                self._writer.execute("ROLLBACK")
+                self._columns.clear()
+                raise
+            finally:
+                self._local.tx = None
+        for callback in tx.callbacks:
+            callback()
+
+    @contextmanager
+    def read(self) -> Iterator[Tx]:
+        """Read one consistent moment; inside a write of the same thread, read what it wrote."""
+        if (running := getattr(self._local, "tx", None)) is not None:
+            yield running
+            return
+        if (reading := getattr(self._local, "reading", None)) is not None:
+            yield reading
+            return
+        connection = self._reader()
+        connection.execute("BEGIN")
+        self._local.reading = tx = Tx(connection, self._columns)
+        try:
+            yield tx
+        finally:
+            self._local.reading = None
+            connection.execute("COMMIT")
+
+    def meta(self, key: str) -> str | None:
+        """A single remembered value."""
+        with self.read() as tx:
+            return tx.meta(key)
+
+    def replace(self, fill: Callable[[Tx], None]) -> None:
+        """Build a new world file with `fill`, then switch to it in one step; the old one is gone."""
+        with self._lock:
+            fresh = self._next_path()
+            writer = self._open(fresh)
+            writer.execute("PRAGMA synchronous=OFF")
+            columns: dict[str, set[str]] = {}
+            tx = Tx(writer, columns)
+            writer.execute("BEGIN IMMEDIATE")
+            self._local.tx = tx
+            try:
+                fill(tx)
+                tx.flush()
+                writer.execute("COMMIT")
+            except BaseException:
+                writer.close()
+                _unlink(fresh)
+                raise
+            finally:
+                self._local.tx = None
+            writer.execute("PRAGMA synchronous=NORMAL")
+            writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            old, self._writer, self.path, self._columns = self._writer, writer, fresh, columns
+            self._point_at(fresh)
+            self._generation += 1
+            old.close()
+
+    def close(self) -> None:
+        """Let go of the writer's connection."""
+        with self._lock:
+            self._writer.close()
+
+    def _reader(self) -> sqlite3.Connection:
+        generation = self._generation  # read before the path: a stale path must not look fresh
+        if getattr(self._local, "generation", None) != generation:
+            self._local.connection = connect(self.path)
+            self._local.generation = generation
+        connection: sqlite3.Connection = self._local.connection
+        return connection
+
+    def _open(self, path: Path) -> sqlite3.Connection:
+        connection = connect(path)
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
+        )
+        return connection
+
+    def _pointed(self) -> Path:
+        pointer = self.folder / POINTER
+        if pointer.exists():
+            return self.folder / pointer.read_text().strip()
+        first = self.folder / "world-1.db"
+        self._point_at(first)
+        return first
+
+    def _next_path(self) -> Path:
+        number = int(self.path.stem.split("-")[1]) + 1
+        path = self.folder / f"world-{number}.db"
+        _unlink(path)
+        return path
+
+    def _point_at(self, path: Path) -> None:
+        beside = self.folder / (POINTER + ".new")
+        beside.write_text(path.name)
+        beside.replace(self.folder / POINTER)
+        for other in self.folder.glob("world-*.db"):
+            if other != path:
+                _unlink(other)
+
+
+def _unlink(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
