@@ -1,0 +1,1 @@
+"""The database: migrations, the pool, and the identity of every transaction."""

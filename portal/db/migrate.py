@@ -1,0 +1,81 @@
+"""Bring a database to the present schema: stand-in roles, numbered SQL files, the job queue's tables.
+
+The files run in order through yoyo-migrations, whose own tables live in a schema of their own. A
+session advisory lock keeps two deploys apart; whoever holds it may clear the lock row that a killed
+yoyo leaves behind. Use a direct or session-mode connection, not a transaction pooler.
+"""
+
+from importlib import resources
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import psycopg
+import yoyo
+from procrastinate.schema import SchemaManager
+from psycopg import sql
+
+BOOKKEEPING_SCHEMA = "portal_migrations"
+_LOCK = 0x62696C6C  # "bill"; any number that nobody else uses
+
+
+def apply(url: str) -> list[str]:
+    """Apply what is missing to the database at ``url``; return the names of the migrations applied."""
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("select pg_advisory_lock(%s)", [_LOCK])
+        conn.execute(_script("supabase_roles.sql"))
+        conn.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(BOOKKEEPING_SCHEMA)))
+        applied = _apply_files(url)
+        if _lacks_queue(conn):
+            _create_queue(conn)
+            applied.append("job queue")
+        return applied
+
+
+def pending(url: str) -> list[str]:
+    """Return the names of the migrations that the database at ``url`` still lacks."""
+    backend = yoyo.get_backend(_yoyo_url(url))
+    try:
+        return [migration.id for migration in backend.to_apply(_migrations())]
+    finally:
+        backend.connection.close()
+
+
+def _apply_files(url: str) -> list[str]:
+    backend = yoyo.get_backend(_yoyo_url(url))
+    try:
+        backend.break_lock()
+        with backend.lock():
+            missing = backend.to_apply(_migrations())
+            names = [migration.id for migration in missing]
+            backend.apply_migrations(missing)
+        return names
+    finally:
+        backend.connection.close()
+
+
+def _migrations() -> yoyo.migrations.MigrationList:
+    return yoyo.read_migrations(str(resources.files("portal.db") / "migrations"))
+
+
+def _yoyo_url(url: str) -> str:
+    """Name psycopg 3 and the bookkeeping schema the way yoyo wants to hear it."""
+    parts = urlsplit(url)
+    query = f"{parts.query}&" if parts.query else ""
+    query += urlencode({"schema": BOOKKEEPING_SCHEMA})
+    return urlunsplit(("postgresql+psycopg", parts.netloc, parts.path, query, ""))
+
+
+def _lacks_queue(conn: psycopg.Connection) -> bool:
+    row = conn.execute("select to_regclass('jobs.procrastinate_jobs') is null").fetchone()
+    return bool(row and row[0])
+
+
+def _create_queue(conn: psycopg.Connection) -> None:
+    with conn.transaction():
+        conn.execute("select set_config('search_path', 'jobs', true)")
+        conn.execute(SchemaManager.get_schema())
+        conn.execute(_script("queue_grants.sql"))
+
+
+def _script(name: str) -> sql.SQL:
+    # The file is ours and part of the package, so its text may be a statement.
+    return sql.SQL((resources.files("portal.db") / name).read_text(encoding="utf-8"))
