@@ -28,6 +28,10 @@ class Clock:
         """The present moment, aware, in the organisation's zone, to the second."""
         return (_real_now() + self._offset).replace(microsecond=0).astimezone(self.zone)
 
+    def epoch(self) -> float:
+        """Real seconds since 1970, for tokens and call rates: clients count those on clocks of their own."""
+        return _real_now().timestamp()
+
     def today(self) -> date:
         """The organisation's calendar day."""
         return self.now().date()

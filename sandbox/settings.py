@@ -30,6 +30,15 @@ class Settings(BaseSettings):
     threads: int = 8
     data_center: str = "us"
 
+    # OAuth: tokens age on the clock that clients count with, unless a simulation runs on virtual time
+    oauth_clock: Literal["real", "virtual"] = "real"
+    oauth_limits: bool = True
+    oauth_access_s: int = Field(default=3600, ge=1)
+    data_center_hosts: Literal["same", "prefix"] = "same"
+
+    # webhook deliveries: a thread sends them, or a test pumps them by hand
+    deliver: Literal["thread", "manual"] = "thread"
+
     # the organisation
     dunning_retries: int = Field(default=3, ge=1, le=3)
     dunning_gaps: list[int] = [5, 5, 3]
@@ -70,6 +79,7 @@ class Settings(BaseSettings):
     u6_per_day: int = 0
     u6_concurrent: int = 0
     u6_retry_after: bool = False
+    u6_block_s: int = Field(default=60, ge=1)
     u7_reactivate: Literal["non_renewing", "cancelled", "any"] = "non_renewing"
     u8_unpaid_card_update: Literal["nothing", "charge"] = "nothing"
     u9_omitted_addons: Literal["removed", "kept"] = "removed"
@@ -83,12 +93,20 @@ class Settings(BaseSettings):
     u13_last_four: Literal["string", "integer"] = "string"
     u13_card_type: bool = False
     u14_signature: Literal["hex", "HEX", "base64"] = "hex"
+    u14_content_type: Literal["json", "charset", "form"] = "json"
     u15_iframe: Literal["deny", "allow"] = "deny"
     u16_uk_uae: bool = False
     u17_test_cards: Literal["by_number", "always_succeed"] = "by_number"
     u18_pause: Literal["on", "off"] = "on"
     u19_dunning_on: Literal["renewals", "every_charge"] = "renewals"
     u20_unpaid_filter: Literal["all_open", "sent_only"] = "all_open"
+
+    # the Supabase Auth stand-in
+    auth_rate_limits: bool = False
+    auth_forwarded_for: bool = True
+    auth_mail_links: Literal["verify", "token_hash"] = "verify"
+    auth_mail_pause_s: float = 0
+    auth_token_lifetime_s: int = Field(default=3600, ge=1)
 
     # generated data and its limits
     tax_percentage: Decimal = Decimal(8)

@@ -1,0 +1,1 @@
+"""Webhooks: endpoints, payloads, signatures, deliveries and their history."""
