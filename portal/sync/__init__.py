@@ -1,0 +1,1 @@
+"""Keeping our copy equal to Zoho, and asking Zoho to change things exactly once."""
