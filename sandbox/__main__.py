@@ -13,7 +13,7 @@ def main() -> None:
     settings = Settings()
     print(f"sandbox: {settings.base_url}  data: {settings.data}", flush=True)
     Server(
-        "sandbox.app:create_app",
+        "sandbox.app:served",
         factory=True,
         address=settings.host,
         port=settings.port,

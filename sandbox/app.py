@@ -25,3 +25,13 @@ def create_app(settings: Settings | None = None) -> Flask:
         elif hasattr(module, "blueprint"):
             app.register_blueprint(module.blueprint)
     return app
+
+
+def served() -> Flask:
+    """What the server runs: the app, and beside it the threads that listen or deliver (`start`)."""
+    app = create_app()
+    for name in PARTS:
+        module = part(name)
+        if module is not None and hasattr(module, "start"):
+            module.start(app)
+    return app
