@@ -30,7 +30,7 @@ def signature(secret: str, signed: bytes, encoding: str = "hex") -> str:
     digest = hmac.new(secret.encode(), signed, hashlib.sha256)
     if encoding == "base64":
         return base64.b64encode(digest.digest()).decode()
-    return digest.hexdigest()
+    return digest.hexdigest().upper() if encoding == "HEX" else digest.hexdigest()
 
 
 def is_acceptable(secret: str) -> bool:

@@ -1,0 +1,1 @@
+"""Weather: faults of the API, of OAuth and of webhooks, seeded and repeatable."""

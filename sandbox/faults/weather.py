@@ -1,0 +1,137 @@
+"""What the weather is: probabilities by lane, how they are checked, and how one fault is drawn.
+
+A draw is a function of (seed, lane, ordinal of the call), never of time, so the
+same calls in the same order meet the same faults. At most one fault a call: the
+probabilities share one number between 0 and 1.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from random import Random
+from typing import Any
+
+from sandbox.store import Doc, Tx
+
+META = "weather"
+API_FAULTS = frozenset(
+    {
+        *("429", "429_retry_after", "429_daily", "429_concurrency", "500", "502_html", "503"),
+        *("empty", "200_error", "timeout", "timeout_after_effect", "reset", "slow"),
+        *("stale", "stale_list", "shift", "truncated_pdf", "token_expired", "401_14", "403"),
+    }
+)
+OAUTH_FAULTS = frozenset(
+    {
+        *("throttle", "throttle_200", "throttle_localised", "500", "502_html", "empty", "slow"),
+        *("timeout", "timeout_after_effect", "invalid_code", "invalid_client", "revoked"),
+    }
+)
+WEBHOOK_FAULTS = frozenset({"drop", "duplicate", "corrupt", "forge", "replay"})
+FAULTS = {"api": API_FAULTS, "oauth": OAUTH_FAULTS, "webhooks": WEBHOOK_FAULTS}
+# Magnitudes beside the probabilities, with the value that holds when none is given.
+MAGNITUDES: dict[str, dict[str, Any]] = {
+    "api": {
+        "hold_s": 5,
+        "slow_s": [0, 3],
+        "stale_s": 30,
+        "retry_after_s": 60,
+        "next": [],
+        "match": {},
+    },
+    "oauth": {"hold_s": 5, "slow_s": [0, 3], "next": []},
+    "webhooks": {
+        "delay_s": [0, 0],
+        "reorder": False,
+        "reorder_s": 3,
+        "copies": [2, 5],
+        "drop_as": "failure",
+    },
+}
+
+
+class Invalid(ValueError):
+    """Weather that names an unknown fault or an impossible number; the text says which."""
+
+
+def check(wanted: Any) -> Doc:
+    """Accept weather as the control interface takes it, or say what is wrong with it."""
+    if not isinstance(wanted, dict):
+        raise Invalid("weather is an object; {} clears it")
+    for lane, faults in wanted.items():
+        if lane == "seed":
+            if not isinstance(faults, int):
+                raise Invalid("seed: a whole number is needed")
+        elif lane not in FAULTS:
+            raise Invalid(f"{lane}: no such lane; there are api, oauth, webhooks and seed")
+        elif not isinstance(faults, dict):
+            raise Invalid(f"{lane}: an object is needed")
+        else:
+            _check_lane(lane, faults)
+    return dict(wanted)
+
+
+def read(tx: Tx) -> Doc:
+    weather: Doc = json.loads(tx.meta(META) or "{}")
+    return weather
+
+
+def write(tx: Tx, weather: Doc) -> None:
+    tx.set_meta(META, json.dumps(weather))
+    tx.set_meta("weather_webhooks", "0")
+
+
+def magnitude(weather: Doc, lane: str, name: str) -> Any:
+    return weather.get(lane, {}).get(name, MAGNITUDES[lane][name])
+
+
+def dice(weather: Doc, lane: str, ordinal: int) -> Random:
+    """The random numbers of one call."""
+    return Random(f"{weather.get('seed', 0)}:{lane}:{ordinal}")
+
+
+def draw(weather: Doc, lane: str, dice: Random, applicable: Iterable[str]) -> str:
+    """One fault among the applicable ones, or none."""
+    faults = weather.get(lane, {})
+    number = dice.random()
+    for name in sorted(set(applicable) & set(faults)):
+        number -= float(faults[name])
+        if number < 0:
+            return name
+    return ""
+
+
+def between(dice: Random, bounds: Any) -> float:
+    """A number in [low, high]; a plain number stands for itself."""
+    if isinstance(bounds, list):
+        return dice.uniform(float(bounds[0]), float(bounds[-1]))
+    return float(bounds)
+
+
+def _check_lane(lane: str, faults: Doc) -> None:
+    for name, value in faults.items():
+        if name in MAGNITUDES[lane]:
+            _check_magnitude(lane, name, value)
+        elif name not in FAULTS[lane]:
+            raise Invalid(f"{lane}.{name}: no such fault; there are {', '.join(sorted(FAULTS[lane]))}")
+        elif isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise Invalid(f"{lane}.{name}: a probability between 0 and 1 is needed")
+
+
+def _check_magnitude(lane: str, name: str, value: Any) -> None:
+    if name == "next":
+        known = isinstance(value, list) and all(not v or v in FAULTS[lane] for v in value)
+        if not known:
+            raise Invalid(f"{lane}.next: a list of faults, null for a call without one")
+    elif name.endswith("_s") and not _is_time(value):
+        raise Invalid(f"{lane}.{name}: seconds are needed, or [least, most]")
+    elif name == "drop_as" and value not in ("failure", "success", "silent"):
+        raise Invalid("webhooks.drop_as: failure, success or silent")
+    elif name == "match" and not isinstance(value, dict):
+        raise Invalid('api.match: {"method": ..., "path": ...} is needed')
+
+
+def _is_time(value: Any) -> bool:
+    numbers = value if isinstance(value, list) and len(value) == 2 else [value]  # noqa: PLR2004 - least and most
+    return all(isinstance(n, int | float) and not isinstance(n, bool) and n >= 0 for n in numbers)
