@@ -1,0 +1,1 @@
+"""Billing's rules and words, pure: no Flask, no HTTP, no database."""

@@ -1,0 +1,196 @@
+"""What a purchase costs: every line charged now, and what comes later (issue: checkout summary).
+
+The arithmetic follows Zoho's invoices (facts.md 12.7: half-up per line; discount before tax, per
+line). It is an estimate all the same: tax rules and credits live in Zoho, and the payment page shows
+the exact amount before anything is charged.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from portal.billing.catalogue import Coupon, Plan, Selection
+from portal.money import Money
+
+_PERCENT = Decimal(100)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of an invoice to come: ``total`` is quantity times price before discount and tax."""
+
+    name: str
+    quantity: int
+    price: Money
+    total: Money
+    discount: Money
+    tax: Money
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """Lines with their sums."""
+
+    lines: tuple[Line, ...]
+    currency: str
+    tax_name: str = ""
+
+    @property
+    def sub_total(self) -> Money:
+        """Sum of the lines before discount and tax."""
+        return _sum((line.total for line in self.lines), self.currency)
+
+    @property
+    def discount(self) -> Money:
+        """Sum of the discounts, as a positive amount."""
+        return _sum((line.discount for line in self.lines), self.currency)
+
+    @property
+    def tax(self) -> Money:
+        """Sum of the taxes."""
+        return _sum((line.tax for line in self.lines), self.currency)
+
+    @property
+    def total(self) -> Money:
+        """What is to be paid."""
+        return self.sub_total - self.discount + self.tax
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is charged ``now``, and what each later term costs from ``next_on`` (organisation's zone)."""
+
+    now: Bill
+    later: Bill
+    next_on: date | None
+    trial_ends_on: date | None
+    coupon_text: str = ""
+
+    @property
+    def is_free_now(self) -> bool:
+        """Whether nothing is charged today."""
+        return not self.now.total
+
+
+def of_purchase(selection: Selection, today: date) -> Summary:
+    """Compute the summary of buying ``selection`` today (a date in the organisation's zone)."""
+    plan = selection.plan
+    first = _bill(_first_lines(selection), selection, discounted=True)
+    # A coupon that lasts is still there at the second invoice; a one-time one is not.
+    lasting = selection.coupon is not None and (
+        selection.coupon.redemption == "forever"
+        or (selection.coupon.redemption == "duration" and (selection.coupon.duration or 0) > 1)
+    )
+    later = _bill(_recurring_lines(selection), selection, discounted=lasting)
+    text = "" if selection.coupon is None else _coupon_text(selection.coupon, plan)
+    if plan.trial_days > 0:
+        ends = today + timedelta(days=plan.trial_days)
+        return Summary(Bill((), plan.currency), first, ends, ends, text)
+    return Summary(first, later, add_interval(today, plan.interval.count, plan.interval.unit), None, text)
+
+
+class _Part(NamedTuple):
+    """What becomes a line: ``addon_code`` is empty for the plan and its setup fee."""
+
+    name: str
+    quantity: int
+    price: Decimal
+    tax_percentage: Decimal | None
+    note: str
+    addon_code: str = ""
+
+
+def _first_lines(selection: Selection) -> list[_Part]:
+    plan = selection.plan
+    parts = _recurring_lines(selection)
+    if plan.setup_fee:
+        parts.insert(1, _Part("Setup fee", 1, plan.setup_fee, plan.tax_percentage, "once"))
+    parts += [
+        _Part(addon.name, quantity, addon.price, addon.tax_percentage, "once", addon.code)
+        for addon, quantity in selection.addons
+        if not addon.is_recurring
+    ]
+    return parts
+
+
+def _recurring_lines(selection: Selection) -> list[_Part]:
+    plan, per = selection.plan, selection.plan.interval.per
+    parts = [_Part(plan.name, selection.choice.quantity, plan.price, plan.tax_percentage, per)]
+    parts += [
+        _Part(addon.name, quantity, addon.price, addon.tax_percentage, per, addon.code)
+        for addon, quantity in selection.addons
+        if addon.is_recurring
+    ]
+    return parts
+
+
+def _bill(parts: list[_Part], selection: Selection, *, discounted: bool) -> Bill:
+    currency = selection.plan.currency
+    coupon = selection.coupon if discounted else None
+    flat_left = Money(Decimal(0) if coupon is None or coupon.is_percentage else coupon.value, currency)
+    lines = []
+    for part in parts:
+        total = (Money(part.price, currency) * part.quantity).rounded()
+        discount = Money(Decimal(0), currency)
+        if coupon is not None and _is_covered(coupon, part.addon_code):
+            discount, flat_left = _discount(coupon, total, flat_left)
+        tax = (total - discount) * ((part.tax_percentage or Decimal(0)) / _PERCENT)
+        price = Money(part.price, currency)
+        lines.append(Line(part.name, part.quantity, price, total, discount, tax.rounded(), part.note))
+    return Bill(tuple(lines), currency, selection.plan.tax_name)
+
+
+def _is_covered(coupon: Coupon, addon_code: str) -> bool:
+    if not addon_code:
+        return True
+    return coupon.applies_to_all_addons or addon_code in coupon.addon_codes
+
+
+def _discount(coupon: Coupon, total: Money, flat_left: Money) -> tuple[Money, Money]:
+    if coupon.is_percentage:
+        return (total * (coupon.value / _PERCENT)).rounded(), flat_left
+    taken = min(total.amount, flat_left.amount)
+    return Money(taken, total.currency), Money(flat_left.amount - taken, total.currency)
+
+
+def _coupon_text(coupon: Coupon, plan: Plan) -> str:
+    if coupon.is_percentage:
+        return f"{coupon.value.normalize():f} % off {coupon.effect}"
+    return f"{coupon.value:f} {plan.currency} off {coupon.effect}"
+
+
+def _sum(amounts: Iterable[Money], currency: str) -> Money:
+    result = Money(Decimal(0), currency)
+    for amount in amounts:
+        result += amount
+    return result
+
+
+def add_interval(start: date, count: int, unit: str) -> date:
+    """Return ``start`` plus ``count`` units; a month later than 31 January is the last of February."""
+    if unit == "days":
+        return start + timedelta(days=count)
+    if unit == "weeks":
+        return start + timedelta(weeks=count)
+    months = count * (12 if unit == "years" else 1)
+    year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
+    for day in range(start.day, 27, -1):
+        try:
+            return date(year, month + 1, day)
+        except ValueError:
+            continue
+    return date(year, month + 1, min(start.day, 28))
+
+
+def saving_percent(short: Plan, long: Plan) -> int | None:
+    """Return by how many percent ``long`` is cheaper a month than ``short``; None when it is not."""
+    if not (short.interval.months and long.interval.months) or short.price <= 0:
+        return None
+    if short.currency != long.currency or short.interval.months >= long.interval.months:
+        return None
+    a_month = long.price / long.interval.months * short.interval.months
+    saving = int((short.price - a_month) / short.price * _PERCENT)
+    return saving if saving > 0 else None
