@@ -1,0 +1,1 @@
+"""Who may come in: users, their sessions, their accounts, and the identity provider behind them."""
