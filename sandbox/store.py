@@ -88,6 +88,10 @@ class Store:
             self._local.reading = None
             connection.execute("COMMIT")
 
+    def look_at(self, past: Tx | None) -> None:
+        """Let this thread read another moment until told otherwise: how lagging reads are made."""
+        self._local.reading = past
+
     def meta(self, key: str) -> str | None:
         """A single remembered value."""
         with self.read() as tx:

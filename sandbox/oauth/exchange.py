@@ -7,22 +7,13 @@ read from the query or the form.
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from sandbox.faults import answers
 from sandbox.oauth import codes, datacentres, terms, tokens
 from sandbox.oauth.tokens import Doc, Refused, Terms
 from sandbox.store import Tx
 from sandbox.world import World, current
 
 blueprint = Blueprint("oauth_exchange", __name__)
-
-THROTTLE = {
-    "en": {
-        "error_description": "You have made too many requests continuously."
-        " Please try again after some time.",
-        "error": "Access Denied",
-        "status": "failure",
-    },
-    "zh": {"error_description": "您请求过于频繁，请稍后再试。", "error": "拒绝访问", "status": "failure"},
-}
 
 
 @blueprint.post("/oauth/v2/token")
@@ -40,7 +31,7 @@ def token() -> ResponseReturnValue:
     except Refused as refusal:
         return jsonify(error=str(refusal))
     except tokens.Throttled:
-        return jsonify(THROTTLE["en"]), 400
+        return answers.throttled(world.settings.oauth_throttle)
     if "access_token" not in answer:
         return jsonify(error="invalid_code")
     return jsonify(answer)
