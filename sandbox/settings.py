@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     # OAuth: tokens age on the clock that clients count with, unless a simulation runs on virtual time
     oauth_clock: Literal["real", "virtual"] = "real"
     oauth_limits: bool = True
+    oauth_throttle: Literal["400", "200", "200_localised"] = "400"
     oauth_access_s: int = Field(default=3600, ge=1)
     data_center_hosts: Literal["same", "prefix"] = "same"
 
@@ -48,6 +49,8 @@ class Settings(BaseSettings):
     card_expiring_days: int = 15
     prorate: bool = True
     use_latest_prices: bool = False
+    auto_apply_credits: bool = True
+    failed_payment: Literal["refused", "stored"] = "refused"
     pause_credits: bool = False
     gateway: Literal["test_gateway", "authorize_net"] = "authorize_net"
 
