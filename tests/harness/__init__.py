@@ -1,0 +1,1 @@
+"""What tests stand on: a database server, the sandbox and the portal as real processes, a browser."""
