@@ -1,0 +1,127 @@
+"""An account has exactly one customer at Zoho, made at most once.
+
+Zoho accepts two customers with one e-mail (facts.md 2.7), so the mapping lives with us:
+``accounts.zoho_customer_id``. An existing customer is taken over only when its e-mail is the account's
+confirmed one, it is the only one with it, and no other account has it (AUT-08): anything less certain
+gets a customer of its own rather than a look at somebody else's invoices.
+"""
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from portal.db import transaction
+from portal.db.transaction import Conn
+from portal.errors import Unavailable
+from portal.mirror import customers as mirror
+from portal.sync import intents, refresh
+from portal.sync.intents import Act, Intent, Wish
+
+if TYPE_CHECKING:
+    from portal.services import Services
+
+_ACCOUNT = "select id, name, billing_email, zoho_customer_id from billing.accounts where id = %s"
+_TAKEN = "select zoho_customer_id as id from billing.accounts where zoho_customer_id = any (%s)"
+_LINK = """
+update billing.accounts set zoho_customer_id = %(zoho_id)s, updated_at = now()
+where id = %(account_id)s and zoho_customer_id is null
+"""
+_ATTEMPTS = """
+select count(*) as n from billing.intents
+where account_id = %s and kind = 'create_customer' and state in ('refused', 'abandoned')
+"""
+
+
+def ensure(services: "Services", account_id: UUID, user_id: UUID | None) -> str:
+    """Return the Zoho id of the account's customer; make the customer when there is none.
+
+    Raises :class:`Unavailable` while it is not known whether Zoho made it, and ZohoError when Zoho
+    cannot be asked.
+    """
+    account = _account(services, account_id)
+    if account["zoho_customer_id"]:
+        return str(account["zoho_customer_id"])
+    known = services.zoho.find_customers_by_email(account["billing_email"])
+    free = _not_taken(services, [c.zoho_id for c in known if c.status.lower() in ("", "active")])
+    if len(known) == 1 and len(free) == 1:
+        return _link(services, account_id, free[0])
+    wish = Wish(
+        key=f"customer:{account_id}:{_attempts(services, account_id)}",
+        kind="create_customer",
+        account_id=account_id,
+        user_id=user_id,
+        request={"display_name": account["name"], "email": account["billing_email"]},
+        subject_kind="account",
+        subject_zoho_id=str(account_id),
+        before={"known": [c.zoho_id for c in known]},
+    )
+    with transaction.as_worker(services.pool) as conn:
+        intent = intents.record(conn, wish)
+    intent = intents.perform(services, {wish.kind: CREATE_CUSTOMER}, intent.id)
+    if intent.state == "unknown":
+        intent = intents.resolve(services, {wish.kind: CREATE_CUSTOMER}, intent.id)
+    return _customer_of(services, intent)
+
+
+def _customer_of(services: "Services", intent: Intent) -> str:
+    if intent.state == "done" and intent.result and intent.account_id:
+        return _link(services, intent.account_id, str(intent.result["customer_id"]))
+    if intent.state == "refused":
+        raise Unavailable(f"Zoho did not accept the billing details: {intent.problem}")
+    raise Unavailable("We are still setting up your billing account. Try again in a minute.")
+
+
+def _create(services: "Services", intent: Intent) -> dict[str, Any]:
+    customer = services.zoho.create_customer(dict(intent.request))
+    return {"customer_id": customer.zoho_id}
+
+
+def _find_created(services: "Services", intent: Intent) -> dict[str, Any] | None:
+    """Find the customer that was not there before the call, and that no account has."""
+    known = set((intent.before or {}).get("known", []))
+    found = [
+        customer.zoho_id
+        for customer in services.zoho.find_customers_by_email(intent.request["email"])
+        if customer.zoho_id not in known
+    ]
+    free = _not_taken(services, found)
+    return {"customer_id": min(free)} if free else None
+
+
+def _follow(services: "Services", intent: Intent) -> None:
+    if intent.result and intent.account_id:
+        _link(services, intent.account_id, str(intent.result["customer_id"]))
+
+
+CREATE_CUSTOMER = Act(call=_create, look_up=_find_created, follow=_follow)
+
+
+def _link(services: "Services", account_id: UUID, zoho_id: str) -> str:
+    with transaction.as_worker(services.pool) as conn:
+        conn.execute(_LINK, {"account_id": account_id, "zoho_id": zoho_id})
+        linked = _account_row(conn, account_id)["zoho_customer_id"]
+        mirror.link(conn, account_id, linked)
+    refresh.refresh(services, "customer", linked, source="command")
+    return str(linked)
+
+
+def _account(services: "Services", account_id: UUID) -> dict[str, Any]:
+    with transaction.as_worker(services.pool) as conn:
+        return _account_row(conn, account_id)
+
+
+def _account_row(conn: Conn, account_id: UUID) -> dict[str, Any]:
+    row = conn.execute(_ACCOUNT, [account_id]).fetchone()
+    assert row is not None  # noqa: S101 - the caller was let in as a member of it
+    return row
+
+
+def _not_taken(services: "Services", zoho_ids: list[str]) -> list[str]:
+    with transaction.as_worker(services.pool) as conn:
+        taken = {row["id"] for row in conn.execute(_TAKEN, [zoho_ids]).fetchall()}
+    return [zoho_id for zoho_id in zoho_ids if zoho_id not in taken]
+
+
+def _attempts(services: "Services", account_id: UUID) -> int:
+    with transaction.as_worker(services.pool) as conn:
+        row = conn.execute(_ATTEMPTS, [account_id]).fetchone()
+    return int(row["n"]) if row else 0

@@ -1,0 +1,134 @@
+"""What to ask of each kind of hosted page, and what to read when it has succeeded.
+
+Zoho documents what ``GET /hostedpages/{id}`` holds only for subscriptions (facts.md 4.5, U3), so for the
+other kinds ``success`` means: read again the objects that the attempt was about.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from portal.billing.catalogue import Choice
+from portal.sync import refresh
+from portal.zoho.hosted_pages import HostedPage
+
+if TYPE_CHECKING:
+    from portal.services import Services
+    from portal.sync.checkouts import Checkout
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Zoho's ids of what the page made or changed; None where it made none of the kind."""
+
+    subscription_zoho_id: str | None = None
+    invoice_zoho_id: str | None = None
+
+
+Body = dict[str, Any]
+
+
+def request_body(services: "Services", checkout: "Checkout", customer_id: str) -> Body:
+    """Build Zoho's request for the page of this attempt."""
+    body = _BODIES[checkout.kind](checkout, customer_id)
+    if checkout.kind != "update_payment_method":  # facts.md 4.1: this one takes no redirect_url
+        base = services.settings.base_url.rstrip("/")
+        body["redirect_url"] = f"{base}/checkouts/{checkout.id}/return"
+    return body
+
+
+def subscription_items(choice: Choice) -> Body:
+    """Say plan, addons and coupon in Zoho's words (always the full list of addons: facts.md U9)."""
+    body: Body = {"plan": {"plan_code": choice.plan_code, "quantity": choice.quantity}}
+    body["addons"] = [{"addon_code": code, "quantity": quantity} for code, quantity in choice.addons]
+    if choice.coupon_code:
+        body["coupon_code"] = choice.coupon_code
+    return body
+
+
+def _new_subscription(checkout: "Checkout", customer_id: str) -> Body:
+    items = subscription_items(Choice.from_json(checkout.choice))
+    return {"customer_id": customer_id, "reference_id": checkout.key, **items}
+
+
+def _update_subscription(checkout: "Checkout", _customer_id: str) -> Body:
+    items = subscription_items(Choice.from_json(checkout.choice))
+    return {"subscription_id": checkout.choice["subscription_zoho_id"], **items}
+
+
+def _update_card(checkout: "Checkout", _customer_id: str) -> Body:
+    return {"subscription_id": checkout.choice["subscription_zoho_id"]}
+
+
+def _add_payment_method(_checkout: "Checkout", customer_id: str) -> Body:
+    return {"customer_id": customer_id}
+
+
+def _update_payment_method(checkout: "Checkout", _customer_id: str) -> Body:
+    names = {"card": "card_id", "bank_account": "account_id", "paypal": "paypal_id"}
+    return {names[checkout.choice["method_kind"]]: checkout.choice["method_zoho_id"]}
+
+
+def _invoice_payment(checkout: "Checkout", _customer_id: str) -> Body:
+    return {"invoice_id": checkout.choice["invoice_zoho_id"]}
+
+
+def _one_time_addon(checkout: "Checkout", _customer_id: str) -> Body:
+    addons = [{"addon_code": code, "quantity": quantity} for code, quantity in checkout.choice["addons"]]
+    return {"subscription_id": checkout.choice["subscription_zoho_id"], "addons": addons}
+
+
+_BODIES: dict[str, Callable[["Checkout", str], Body]] = {
+    "new_subscription": _new_subscription,
+    "update_subscription": _update_subscription,
+    "update_card": _update_card,
+    "add_payment_method": _add_payment_method,
+    "update_payment_method": _update_payment_method,
+    "invoice_payment": _invoice_payment,
+    "one_time_addon": _one_time_addon,
+}
+
+
+def outcome_of(services: "Services", checkout: "Checkout", page: HostedPage) -> Outcome | None:
+    """Read from a successful page what it made; None while that cannot be found yet."""
+    if checkout.kind == "new_subscription":
+        if page.subscription_zoho_id:
+            return Outcome(page.subscription_zoho_id, page.invoice_zoho_id)
+        return search(services, checkout)
+    about = checkout.choice
+    return Outcome(
+        page.subscription_zoho_id or about.get("subscription_zoho_id"),
+        page.invoice_zoho_id or about.get("invoice_zoho_id"),
+    )
+
+
+def search(services: "Services", checkout: "Checkout") -> Outcome | None:
+    """Search Zoho for the subscription that carries this attempt's key."""
+    if checkout.kind != "new_subscription":
+        return None
+    found = services.zoho.find_subscriptions_by_reference(checkout.key)
+    return Outcome(found[0].zoho_id) if found else None
+
+
+def bring_home(services: "Services", checkout: "Checkout", outcome: Outcome) -> None:
+    """Refresh everything that the page may have touched, so that the next page shows it."""
+    invoice_id = outcome.invoice_zoho_id
+    if outcome.subscription_zoho_id:
+        read = refresh.refresh(services, "subscription", outcome.subscription_zoho_id, source="return")
+        invoice_id = invoice_id or (read.child_invoice_zoho_id if read else None)
+    if invoice_id:
+        refresh.refresh(services, "invoice", invoice_id, source="return")
+    customer_id = _customer_of(services, checkout)
+    if customer_id:
+        refresh.refresh(services, "payment_methods", customer_id, source="return")
+        refresh.refresh(services, "customer", customer_id, source="return")
+
+
+def _customer_of(services: "Services", checkout: "Checkout") -> str | None:
+    from portal.db import transaction
+
+    with transaction.as_worker(services.pool) as conn:
+        row = conn.execute(
+            "select zoho_customer_id from billing.accounts where id = %s", [checkout.account_id]
+        ).fetchone()
+    return row["zoho_customer_id"] if row else None
