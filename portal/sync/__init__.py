@@ -1,1 +1,1 @@
-"""Keeping our copy equal to Zoho, and asking Zoho to change things exactly once."""
+"""Keeping the mirror equal to Zoho: hints come in, objects are re-read, differences are found."""

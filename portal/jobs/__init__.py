@@ -1,0 +1,1 @@
+"""Background work: the queue, its tasks, their schedule, and the process that works them off."""

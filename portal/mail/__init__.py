@@ -1,0 +1,1 @@
+"""Mail to customers: written once, kept in an outbox, sent at most once."""

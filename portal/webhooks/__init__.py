@@ -1,0 +1,1 @@
+"""The room where Zoho knocks: one address, no session, no page."""
