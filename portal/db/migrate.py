@@ -15,6 +15,8 @@ from psycopg import sql
 
 BOOKKEEPING_SCHEMA = "portal_migrations"
 _LOCK = 0x62696C6C  # "bill"; any number that nobody else uses
+# A migration that waits for a busy table holds up everybody behind it: rather fail and be run again.
+_PATIENCE = "set lock_timeout = '5s'; set statement_timeout = '5min'"
 
 
 def apply(url: str) -> list[str]:
@@ -43,6 +45,8 @@ def _apply_files(url: str) -> list[str]:
     backend = yoyo.get_backend(_yoyo_url(url))
     try:
         backend.break_lock()
+        with backend.transaction():
+            backend.execute(_PATIENCE)
         with backend.lock():
             missing = backend.to_apply(_migrations())
             names = [migration.id for migration in missing]
