@@ -1,0 +1,1 @@
+"""Choosing a plan and buying it on Zoho's hosted page."""

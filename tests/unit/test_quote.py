@@ -1,0 +1,99 @@
+"""Zoho's documented proration, to the cent (facts.md 3.5)."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from portal.billing import quote
+from portal.billing.interval import Interval
+from portal.billing.quote import Item, NoQuote, Running, Target
+from portal.money import Money
+
+MONTH = Interval(1, "months")
+YEAR = Interval(1, "years")
+
+
+def running(price: str = "300", **changes: object) -> Running:
+    values: dict[str, object] = {
+        "status": "live",
+        "currency": "USD",
+        "interval": MONTH,
+        "starts": date(2026, 4, 5),
+        "ends": date(2026, 5, 5),
+        "items": (Item("old", "Old", Decimal(price), Decimal(1)),),
+    }
+    return Running(**(values | changes))  # type: ignore[arg-type]
+
+
+def target(price: str = "500", interval: Interval = MONTH, **changes: object) -> Target:
+    values: dict[str, object] = {
+        "currency": "USD",
+        "interval": interval,
+        "items": (Item("new", "New", Decimal(price), Decimal(1)),),
+    }
+    return Target(**(values | changes))  # type: ignore[arg-type]
+
+
+def usd(amount: str) -> Money:
+    return Money(Decimal(amount), "USD")
+
+
+def test_upgrade_follows_zohos_own_example() -> None:
+    found = quote.change_now(running(), target(), date(2026, 4, 15))
+    assert (found.credited, found.charged, found.due_today) == (usd("200.00"), usd("333.33"), usd("133.33"))
+    assert found.next_on == date(2026, 5, 5)
+    assert found.next_total == usd("500.00")
+
+
+def test_downgrade_charges_nothing_and_keeps_the_rest_as_credit() -> None:
+    found = quote.change_now(running("500"), target("300"), date(2026, 4, 15))
+    assert found.due_today == usd("0")
+    assert found.credit_left == usd("133.33")
+
+
+def test_another_interval_starts_a_new_term_today_at_the_full_price() -> None:
+    found = quote.change_now(running("30"), target("300", YEAR), date(2026, 4, 15))
+    assert found.charged == usd("300.00")
+    assert found.credited == usd("20.00")
+    assert found.next_on == date(2027, 4, 15)
+
+
+def test_tax_is_rounded_per_line_on_charge_and_credit() -> None:
+    taxed = (Item("new", "New", Decimal("49.99"), Decimal(3), Decimal("8.25")),)
+    found = quote.change_now(running(), target(items=taxed), date(2026, 4, 18))
+    line = found.charges[0]
+    assert line.amount == usd("84.98")  # 149.97 / 30 * 17 = 84.983
+    assert line.tax == usd("7.01")  # 84.98 * 8.25 % = 7.01085
+
+
+def test_a_change_at_the_end_of_the_term_costs_nothing_today() -> None:
+    found = quote.change_at_term_end(running(), target())
+    assert found.due_today == usd("0")
+    assert found.next_on == date(2026, 5, 5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"coupon_code": "HALF3"},
+        {"can_prorate": False},
+        {"is_simple_pricing": False},
+        {"is_inclusive_tax": True},
+        {"has_scheduled_change": True},
+        {"status": "dunning"},
+    ],
+)
+def test_what_the_documents_do_not_settle_is_refused_not_guessed(changes: dict[str, object]) -> None:
+    with pytest.raises(NoQuote):
+        quote.change_now(running(**changes), target(), date(2026, 4, 15))
+
+
+def test_a_day_outside_the_term_is_refused() -> None:
+    with pytest.raises(NoQuote):
+        quote.change_now(running(), target(), date(2026, 5, 5))
+
+
+def test_direction_compares_the_price_of_a_day() -> None:
+    assert quote.is_upgrade(running("30"), target("500", YEAR)) is True
+    assert quote.is_upgrade(running("50"), target("500", YEAR)) is False
