@@ -6,7 +6,6 @@ Scripted faults (`next`) come before drawn ones, one a matching call.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from random import Random
 from threading import Lock
@@ -34,7 +33,7 @@ class Sky:
         with self._lock:
             if text != self._text:
                 self._text = text
-                self._weather = json.loads(text or "{}")
+                self._weather = weather.told(text)
                 self._ordinals.clear()
                 lanes = ("api", "oauth")
                 self._scripts = {lane: list(weather.magnitude(self._weather, lane, "next")) for lane in lanes}

@@ -12,7 +12,6 @@ from random import Random
 from sandbox.faults import weather
 from sandbox.store import Doc, Tx
 
-COUNTER = "weather_webhooks"
 ORDER = ("drop", "duplicate", "corrupt", "forge", "replay")
 
 
@@ -30,8 +29,8 @@ def webhook_fates(tx: Tx) -> list[Fate]:
     lane = sky.get("webhooks")
     if not lane:
         return [Fate()]
-    ordinal = int(tx.meta(COUNTER) or 0)
-    tx.set_meta(COUNTER, str(ordinal + 1))
+    ordinal = int(tx.meta(weather.WEBHOOK_ORDINAL) or 0)
+    tx.set_meta(weather.WEBHOOK_ORDINAL, str(ordinal + 1))
     dice = weather.dice(sky, "webhooks", ordinal)
     # Every number is drawn for every event, so that one probability changes only its own fault.
     struck = {name: dice.random() < lane.get(name, 0) for name in ORDER}

@@ -15,6 +15,7 @@ from typing import Any
 from sandbox.store import Doc, Tx
 
 META = "weather"
+WEBHOOK_ORDINAL = "weather_webhooks"
 API_FAULTS = frozenset(
     {
         *("429", "429_retry_after", "429_daily", "429_concurrency", "500", "502_html", "503"),
@@ -73,13 +74,22 @@ def check(wanted: Any) -> Doc:
 
 
 def read(tx: Tx) -> Doc:
-    weather: Doc = json.loads(tx.meta(META) or "{}")
+    """The present weather."""
+    return told(tx.meta(META))
+
+
+def told(text: str | None) -> Doc:
+    """The weather in what `write` left."""
+    weather: Doc = json.loads(text)["weather"] if text else {}
     return weather
 
 
 def write(tx: Tx, weather: Doc) -> None:
-    tx.set_meta(META, json.dumps(weather))
-    tx.set_meta("weather_webhooks", "0")
+    """Set the weather; its number tells a new weather from the same one set again."""
+    before = tx.meta(META)
+    number = json.loads(before)["number"] + 1 if before else 1
+    tx.set_meta(META, json.dumps({"number": number, "weather": weather}))
+    tx.set_meta(WEBHOOK_ORDINAL, "0")
 
 
 def magnitude(weather: Doc, lane: str, name: str) -> Any:

@@ -1,0 +1,42 @@
+"""Reading what a control call asks for, and refusing what makes no sense."""
+
+from typing import Any
+
+from flask import request
+
+Doc = dict[str, Any]
+
+
+class Refusal(Exception):
+    """A control call that cannot be done; the text says why and what would be right."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def body() -> Any:
+    """The JSON body; no body is an empty object."""
+    if not request.get_data(cache=True):
+        return {}
+    found = request.get_json(force=True, silent=True)
+    if found is None:
+        raise Refusal("the body is not JSON")
+    return found
+
+
+def fields(*allowed: str) -> Doc:
+    """The JSON object of the call; a field that means nothing here is refused, not ignored."""
+    found = body()
+    if not isinstance(found, dict):
+        raise Refusal("a JSON object is needed")
+    unknown = sorted(set(found) - set(allowed))
+    if unknown:
+        raise Refusal(f"{', '.join(unknown)}: no such field; there are {', '.join(allowed)}")
+    return found
+
+
+def number(name: str, default: int, most: int) -> int:
+    """A number of the query, held within 1 and `most`."""
+    text = request.args.get(name, "")
+    return min(max(int(text), 1), most) if text.isdecimal() and text.isascii() else default
