@@ -18,6 +18,7 @@ SHARED = (
     "portal.web.guard",
     "portal.web.headers",
     "portal.web.filters",
+    "portal.web.pages",
     "portal.web.theme",
     "portal.web.errors",
     "portal.web.health",

@@ -1,0 +1,1 @@
+"""What all rooms share: the page around the page, headers, errors, forms, filters, paging."""

@@ -1,0 +1,187 @@
+"""How money, dates, times, statuses and cards are written on pages.
+
+An amount that is not known is written in words ("not known"), never as 0. Minus signs are minus signs.
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from babel.dates import format_date, format_time, format_timedelta, get_timezone_name
+from babel.numbers import format_currency, format_decimal, format_percent
+from flask import Flask
+
+from portal import clock
+from portal.money import Money, precision_of
+from portal.web.locales import conventions
+
+UNKNOWN = "not known"
+_HYPHEN, _MINUS = "-", "\u2212"
+_DAYS_COUNTED = 60  # beyond, months say more than days
+
+
+def register(app: Flask) -> None:
+    """Make the filters known to every template."""
+    app.jinja_env.filters.update(FILTERS)
+
+
+def money(amount: Decimal | Money | None, currency: str | None = None) -> str:
+    """Write an amount rounded to its currency's decimals: `$49.00`, `−$5.00`, `¥1,200`."""
+    known = _known(amount, currency)
+    if known is None:
+        return UNKNOWN
+    rounded = known.rounded().amount
+    # abs: a rounded zero may carry a sign, and "−$0.00" is no amount
+    return _minus(format_currency(rounded or abs(rounded), known.currency, locale=conventions().numbers))
+
+
+def price(amount: Decimal | Money | None, currency: str | None = None) -> str:
+    """Write a price per unit, with all its decimals where it has more than its currency: `$0.0025`."""
+    known = _known(amount, currency)
+    if known is None:
+        return UNKNOWN
+    usual = precision_of(known.currency)
+    digits = max(usual, -int(known.amount.normalize().as_tuple().exponent))
+    if digits == usual:
+        return money(known)
+    locale = conventions().numbers
+    pattern = locale.currency_formats["standard"]
+    exactly = (digits, digits)
+    return _minus(
+        pattern.apply(
+            known.amount, locale, currency=known.currency, currency_digits=False, force_frac=exactly
+        )
+    )
+
+
+def number(value: Decimal | int | None) -> str:
+    """Write a count or quantity without needless zeros: `3`, `2.5`, `12,000`."""
+    return UNKNOWN if value is None else _minus(format_decimal(value, locale=conventions().numbers))
+
+
+def percent(value: Decimal | None) -> str:
+    """Write a rate given in percent: `8.25%`."""
+    if value is None:
+        return UNKNOWN
+    return format_percent(value / 100, format="#,##0.####%", locale=conventions().numbers)
+
+
+def day(value: date | None) -> str:
+    """Write a date in words: `29 November 2026`."""
+    return UNKNOWN if value is None else format_date(_as_date(value), "long", conventions().dates)
+
+
+def full_day(value: date | None) -> str:
+    """Write a date where a deadline is meant: `Sunday, 29 November 2026`."""
+    return UNKNOWN if value is None else format_date(_as_date(value), "full", conventions().dates)
+
+
+def short_day(value: date | None) -> str:
+    """Write a date for a table: `29 Nov 2026`."""
+    return UNKNOWN if value is None else format_date(_as_date(value), "medium", conventions().dates)
+
+
+def moment(value: datetime | None) -> str:
+    """Write a time with its day and zone: `29 November 2026 at 12:03 UTC`."""
+    if value is None:
+        return UNKNOWN
+    local = value.astimezone(conventions().zone)
+    day_of_it = format_date(local.date(), "long", conventions().dates)
+    return f"{day_of_it} at {clock_time(value)}"
+
+
+def clock_time(value: datetime | None) -> str:
+    """Write a time of the day with its zone: `12:03 UTC`, `2:03 PM GMT+2`."""
+    if value is None:
+        return UNKNOWN
+    where = conventions()
+    local = value.astimezone(where.zone)
+    return f"{format_time(local, 'short', tzinfo=where.zone, locale=where.dates)} {_zone_name(local)}"
+
+
+def _zone_name(local: datetime) -> str:
+    """Return `UTC`, `CET`, or the distance (`UTC+5:30`) of a zone without a short English name."""
+    name = get_timezone_name(local, width="short", locale=conventions().dates)
+    if name[0] not in "+-":
+        return name
+    hours, minutes = int(name[1:3]), name[3:5]
+    return _minus(f"UTC{name[0]}{hours}" + (f":{minutes}" if minutes != "00" else ""))
+
+
+def stamp(value: datetime | None) -> str:
+    """Write when something was read: the time alone if today, otherwise with its day."""
+    if value is None:
+        return UNKNOWN
+    zone = conventions().zone
+    is_today = value.astimezone(zone).date() == clock.now().astimezone(zone).date()
+    return clock_time(value) if is_today else moment(value)
+
+
+def ago(value: datetime | None) -> str:
+    """Write how long ago or ahead; only ever beside the absolute time: `3 minutes ago`."""
+    if value is None:
+        return UNKNOWN
+    return format_timedelta(value - clock.now(), add_direction=True, locale=conventions().dates)
+
+
+def days_away(value: date | None) -> str:
+    """Write how far a date is from today; only ever beside the date: `today`, `in 3 days`."""
+    if value is None:
+        return UNKNOWN
+    days = (_as_date(value) - clock.now().astimezone(conventions().zone).date()).days
+    named = {0: "today", 1: "tomorrow", -1: "yesterday"}.get(days)
+    if named:
+        return named
+    if abs(days) < _DAYS_COUNTED:
+        far = f"{abs(days)} days"
+    else:
+        far = format_timedelta(timedelta(abs(days)), locale=conventions().dates, threshold=2)
+    return f"in {far}" if days > 0 else f"{far} ago"
+
+
+def month(value: Any) -> str:
+    """Write a card's expiry: `11/2026`, from anything with expiry_month and expiry_year."""
+    if not value.expiry_month or not value.expiry_year:
+        return UNKNOWN
+    return f"{value.expiry_month:02d}/{value.expiry_year}"
+
+
+def iso(value: date) -> str:
+    """Write a date or an aware time for machines (the attribute of a `time` element)."""
+    return value.isoformat()
+
+
+def _known(amount: Decimal | Money | None, currency: str | None) -> Money | None:
+    if isinstance(amount, Money) or amount is None:
+        return amount
+    return Money(amount, currency) if currency else None
+
+
+def _as_date(value: date) -> date:
+    return value.astimezone(conventions().zone).date() if isinstance(value, datetime) else value
+
+
+def _minus(text: str) -> str:
+    return text.replace(_HYPHEN, _MINUS)
+
+
+FILTERS: dict[str, Callable[..., str]] = {
+    filter_.__name__: filter_
+    for filter_ in (
+        money,
+        price,
+        number,
+        percent,
+        day,
+        full_day,
+        short_day,
+        moment,
+        clock_time,
+        stamp,
+        ago,
+        days_away,
+        month,
+        iso,
+    )
+}

@@ -1,0 +1,40 @@
+"""The base of every form. Request forgery is checked before any view runs (portal/web/csrf.py)."""
+
+from typing import Any
+
+from flask import request
+from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
+
+from portal.errors import Refused
+
+
+class BaseForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """A form whose fields trim what was typed and refuse a value given twice (INP-01)."""
+
+    class Meta:
+        csrf = False
+
+        def bind_field(self, form: "BaseForm", unbound_field: Any, options: dict[str, Any]) -> Any:
+            """Trim typed text, but never a password."""
+            if "Password" not in unbound_field.field_class.__name__:
+                given = list(unbound_field.kwargs.get("filters", ()))
+                unbound_field.kwargs["filters"] = [_trimmed, *(one for one in given if one is not _trimmed)]
+            return unbound_field.bind(form=form, **options)
+
+
+def single(values: MultiDict[str, str], name: str, default: str = "", *, limit: int = 200) -> str:
+    """Return the one value of ``name`` in a query; given twice or too long it is refused."""
+    given = values.getlist(name)
+    if len(given) > 1 or len(given[0] if given else "") > limit:
+        raise Refused(f"The address gives “{name}” in a way we cannot read. Start again from the list.")
+    return given[0].strip() if given else default
+
+
+def query(name: str, default: str = "", *, limit: int = 200) -> str:
+    """Return one value of the address of this request."""
+    return single(request.args, name, default, limit=limit)
+
+
+def _trimmed(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else value

@@ -1,0 +1,71 @@
+// Small courtesies on top of pages that work without them. Loaded behind htmx in one file.
+(() => {
+  "use strict";
+  // HX-03: CSP does not stop injected hx-* attributes, so only elements that carry a stamp which the
+  // server made for this very response may send. Markup that came in with somebody's data has none.
+  const stamps = new Set([document.currentScript.nonce]);
+  const say = (text) => {
+    const place = document.getElementById("spoken");
+    if (place) place.textContent = text;
+  };
+
+  document.addEventListener("htmx:configRequest", (event) => {
+    const { elt, verb } = event.detail;
+    if (!stamps.has(elt.dataset.stamp) || (verb !== "get" && elt.nodeName !== "FORM")) event.preventDefault();
+  });
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    const stamp = event.detail.xhr.getResponseHeader("X-Stamp");
+    if (stamp) stamps.add(stamp);
+  });
+
+  // HX-07: a refusal is shown, not swallowed: the address itself is opened as a page.
+  document.addEventListener("htmx:responseError", (event) => {
+    const { xhr, requestConfig, pathInfo } = event.detail;
+    if (xhr.getResponseHeader("HX-Redirect")) return;
+    if (requestConfig.verb === "get" && !("quiet" in requestConfig.elt.dataset)) location.assign(pathInfo.finalRequestPath);
+    else say("That did not work. Nothing was changed; reload the page and try again.");
+  });
+  document.addEventListener("htmx:sendError", () => {
+    say("There is no connection. Nothing was changed; try again in a moment.");
+  });
+
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const told = event.detail.target.querySelector("[data-say]");
+    if (told) say(told.textContent.trim());
+  });
+
+  // A form is sent once; Back brings the button to life again.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post") return;
+    if (form.dataset.sent) return event.preventDefault();
+    form.dataset.sent = "1";
+    document.body.classList.add("busy");
+    const pressed = event.submitter;
+    if (pressed) setTimeout(() => pressed.setAttribute("aria-disabled", "true"));
+  });
+  addEventListener("pageshow", (event) => {
+    document.body.classList.remove("busy");
+    for (const form of document.querySelectorAll("form[data-sent]")) {
+      delete form.dataset.sent;
+      for (const button of form.querySelectorAll("[aria-disabled]")) button.removeAttribute("aria-disabled");
+    }
+    if (event.persisted && document.body.dataset.private) location.reload();
+  });
+
+  // The error summary takes focus; menus close on Escape and on a click elsewhere.
+  const summary = document.querySelector(".error-summary");
+  if (summary) summary.focus();
+  const closeMenus = (except) => {
+    for (const menu of document.querySelectorAll("header details[open]")) {
+      if (menu !== except) menu.open = false;
+    }
+  };
+  document.addEventListener("click", (event) => closeMenus(event.target.closest("header details")));
+  document.addEventListener("keydown", (event) => {
+    const menu = event.target.closest("header details[open]");
+    if (event.key !== "Escape" || !menu) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+})();
