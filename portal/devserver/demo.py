@@ -55,7 +55,7 @@ class Demo:
             "SUPABASE_URL": self.sandbox_url,
             "SUPABASE_PUBLISHABLE_KEY": "sb_publishable_sandbox",
             "SUPABASE_SECRET_KEY": "sb_secret_sandbox",
-            "SECRETS_BACKEND": "env",
+            "SECRETS_BACKEND": "env",  # pragma: public
             "SMTP_URL": f"smtp://127.0.0.1:{self.smtp_port}",
             "GRANIAN_HOST": "127.0.0.1",
             "GRANIAN_PORT": str(self.portal_port),
