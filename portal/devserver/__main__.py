@@ -80,10 +80,11 @@ def _run(cleanup: ExitStack) -> None:
     }
     cleanup.callback(_stop_children, list(children.values()))
     children["sandbox"].start()
-    _migrate(url)
+    is_first_run = _migrate(url)
     children["web"].start()
     _wait_for(children["sandbox"], demo.sandbox_port, "/_control/clock")
-    _once("seed", env)
+    if is_first_run:
+        _copy_from_zoho(env)
     children["worker"].start()
     _wait_for(children["web"], demo.portal_port, "/readyz")
     _say(f"ready in {time.monotonic() - begun:.1f} s\n")
@@ -108,20 +109,21 @@ def _database(demo: Demo, cleanup: ExitStack) -> tuple[str, EmbeddedPostgres | N
     return server.url(), server
 
 
-def _migrate(url: str) -> None:
+def _migrate(url: str) -> bool:
+    """Bring the schema up to date; say whether anything was missing."""
     applied = migrate.apply(url)
     if applied:
         _say(f"migrations: {len(applied)} applied")
+    return bool(applied)
 
 
-def _once(command: str, env: dict[str, str]) -> None:
-    """Run one command of the portal to its end."""
-    done = subprocess.run(
-        [sys.executable, "-m", "portal", command], env=env, capture_output=True, text=True, check=False
-    )
+def _copy_from_zoho(env: dict[str, str]) -> None:
+    """Fill the mirror once, so that the first page a newcomer sees has plans on it."""
+    command = [sys.executable, "-m", "portal", "reconcile"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines() or ["it said nothing"]
-        raise NotReady(f"`portal {command}` failed: {said[-1]}")
+        _say(f"the first copy of Zoho's data failed, the worker will try again: {said[-1]}")
 
 
 def _wait_for(child: Child, port: int, path: str) -> None:

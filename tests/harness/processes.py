@@ -223,7 +223,7 @@ def stack(folder: Path, database_url: str) -> Iterator[Stack]:
         running = Stack(env["BASE_URL"], database_url, env, zoho, web, worker)
         try:
             web.start()
-            running.portal("seed")
+            running.portal("reconcile")
             worker.start()
             web.wait_for(f"{env['BASE_URL']}/readyz")
             yield running
