@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     support_email: str = "support@example.com"
     web_pool_size: int = Field(default=5, ge=1, le=50)
     worker_pool_size: int = Field(default=4, ge=2, le=50)
+    # Multiplies every request limit: for load tests, or a customer behind one busy address.
+    rate_limit_scale: int = Field(default=1, ge=1, le=1000)
+    metrics_token: SecretStr = SecretStr("")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     # What customers may do by themselves (facts.md 8.2: the merchant decides).

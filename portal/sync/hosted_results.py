@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from portal.billing.catalogue import Choice
+from portal.db import transaction
 from portal.sync import refresh
-from portal.zoho.hosted_pages import HostedPage
+from portal.zoho.payloads import HostedPage
 
 if TYPE_CHECKING:
     from portal.services import Services
@@ -93,7 +94,7 @@ def outcome_of(services: "Services", checkout: "Checkout", page: HostedPage) -> 
     """Read from a successful page what it made; None while that cannot be found yet."""
     if checkout.kind == "new_subscription":
         if page.subscription_zoho_id:
-            return Outcome(page.subscription_zoho_id, page.invoice_zoho_id)
+            return Outcome(page.subscription_zoho_id, page.invoice_zoho_id or None)
         return search(services, checkout)
     about = checkout.choice
     return Outcome(
@@ -125,8 +126,6 @@ def bring_home(services: "Services", checkout: "Checkout", outcome: Outcome) -> 
 
 
 def _customer_of(services: "Services", checkout: "Checkout") -> str | None:
-    from portal.db import transaction
-
     with transaction.as_worker(services.pool) as conn:
         row = conn.execute(
             "select zoho_customer_id from billing.accounts where id = %s", [checkout.account_id]

@@ -1,0 +1,43 @@
+"""What the shop window and the purchase's own page read, each in one round trip."""
+
+from typing import Any
+from uuid import UUID
+
+from portal.db.transaction import Conn
+from portal.errors import NotFound
+
+_RUNNING = """
+select id::text as id, plan_code, status from billing.subscriptions
+where account_id = %(account_id)s and gone_at is null
+  and status in ('live', 'trial', 'future', 'non_renewing', 'dunning', 'unpaid', 'paused')
+order by created_at
+"""
+# The attempt with the subscription, invoice and method that it brought. RLS limits it to own accounts; the
+# account is named all the same, so that a person with two accounts does not see one through the other.
+_BOUGHT = """
+select c.*,
+       s.id as subscription_id, s.name as subscription_name, s.plan_name, s.status as subscription_status,
+       s.amount, s.currency_code, s.interval, s.interval_unit, s.next_billing_on, s.trial_ends_on,
+       s.synced_at as subscription_synced_at, s.auto_collect,
+       i.id as invoice_id, i.number as invoice_number, i.status as invoice_status, i.total as invoice_total,
+       i.balance as invoice_balance, i.currency_code as invoice_currency, i.ach_payment_initiated,
+       m.kind as method_kind, m.brand as method_brand, m.last_four as method_last_four
+from billing.checkouts c
+left join billing.subscriptions s on s.zoho_id = c.subscription_zoho_id
+left join billing.invoices i on i.zoho_id = coalesce(c.invoice_zoho_id, nullif(s.child_invoice_zoho_id, ''))
+left join billing.payment_methods m on m.zoho_id = s.payment_method_zoho_id and m.gone_at is null
+where c.id = %(id)s and c.account_id = %(account_id)s
+"""
+
+
+def list_running(conn: Conn, account_id: UUID) -> list[dict[str, Any]]:
+    """List the account's subscriptions that are not over."""
+    return conn.execute(_RUNNING, {"account_id": account_id}).fetchall()
+
+
+def get_bought(conn: Conn, checkout_id: UUID, account_id: UUID) -> dict[str, Any]:
+    """Return the attempt's row joined with what it bought. Raises :class:`NotFound`."""
+    row = conn.execute(_BOUGHT, {"id": checkout_id, "account_id": account_id}).fetchone()
+    if row is None:
+        raise NotFound
+    return row
