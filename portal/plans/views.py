@@ -21,7 +21,7 @@ from portal.plans.forms import ADDON_PREFIX, PurchaseForm, purchase_form
 from portal.sync import checkouts
 from portal.sync.checkouts import Checkout, PageWish
 from portal.web import guard
-from portal.web.current import current_account, current_person, current_services
+from portal.web.current import current_services, signed_in_account, signed_in_session
 from portal.web.forms import query
 from portal.web.pages import page
 
@@ -122,7 +122,7 @@ def stamp(costs: Summary) -> str:
 
 
 def _window() -> tuple[CatalogueRead, list[offers.Owned]]:
-    services, person, account = current_services(), current_person(), current_account()
+    services, person, account = current_services(), signed_in_session().person, signed_in_account()
     with transaction.as_member(services.pool, person.user_id) as conn:
         read = mirror_catalogue.read(conn)
         running = shop.list_running(conn, account.id)
@@ -144,7 +144,7 @@ def _show_summary(read_coupon: str) -> Response:
 
 
 def _form(code: str, data: object, coupon: str) -> tuple[PurchaseForm, CatalogueRead, Plan]:
-    services, person = current_services(), current_person()
+    services, person = current_services(), signed_in_session().person
     with transaction.as_member(services.pool, person.user_id) as conn:
         read = mirror_catalogue.read(conn, coupon.strip()[:100])
     plan = read.catalogue.plans.get(code)
@@ -190,7 +190,7 @@ def _render(
 
 
 def _wish(selection: Selection, costs: Summary) -> PageWish:
-    person, account = current_person(), current_account()
+    person, account = signed_in_session().person, signed_in_account()
     return PageWish(
         kind="new_subscription",
         account_id=account.id,
@@ -230,6 +230,6 @@ def _onward(checkout: Checkout) -> BaseResponse:
 
 def _own(checkout_id: UUID) -> dict[str, Any]:
     """Return the attempt with what it bought, if it belongs to the account that is shown (AC-01)."""
-    services, person, account = current_services(), current_person(), current_account()
+    services, person, account = current_services(), signed_in_session().person, signed_in_account()
     with transaction.as_member(services.pool, person.user_id) as conn:
         return shop.get_bought(conn, checkout_id, account.id)

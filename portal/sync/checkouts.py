@@ -160,14 +160,12 @@ def open_page(services: "Services", wish: PageWish) -> Checkout:
     The result may be ``preparing`` when Zoho does not answer or another process is at it, and
     ``completed`` when the earlier attempt turns out to be paid. Raises nothing that loses the wish.
     """
-    for _ in range(2):
-        checkout, is_new = _insert_or_find(services, wish)
-        if checkout.state == "preparing":
-            return prepare(services, checkout.id)
-        settled = checkout if is_new else settle(services, checkout.id, source="command")
-        if settled.is_live or settled.state == "completed":
-            return settled
-    return checkout
+    earlier = _insert_or_find(services, wish)
+    settled = settle(services, earlier.id, source="command")
+    if settled.is_live or settled.state == "completed":
+        return settled
+    # The earlier attempt turned out to be over; its place is free now.
+    return settle(services, _insert_or_find(services, wish).id, source="command")
 
 
 def get(conn: Conn, checkout_id: UUID) -> Checkout:
@@ -316,7 +314,7 @@ def list_due(conn: Conn, limit: int = 50) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
-def _insert_or_find(services: "Services", wish: PageWish) -> tuple[Checkout, bool]:
+def _insert_or_find(services: "Services", wish: PageWish) -> Checkout:
     identity = {"account_id": wish.account_id, "kind": wish.kind, "choice_hash": wish.choice_hash}
     values = {
         **identity,
@@ -331,10 +329,10 @@ def _insert_or_find(services: "Services", wish: PageWish) -> tuple[Checkout, boo
         for _ in range(3):
             row = conn.execute(_INSERT, values).fetchone()
             if row is not None:
-                return Checkout.from_row(row), True
+                return Checkout.from_row(row)
             row = conn.execute(_FIND_LIVE, identity).fetchone()
             if row is not None:
-                return Checkout.from_row(row), False
+                return Checkout.from_row(row)
     raise NotFound
 
 

@@ -27,13 +27,13 @@ def register(app: Flask) -> None:
     app.add_url_rule("/metrics", "metrics", metrics)
 
 
-@guard.public
+@guard.sessionless
 def healthz() -> Response:
     """Answer that the process is alive; touches nothing else."""
     return Response("ok\n", content_type="text/plain; charset=utf-8")
 
 
-@guard.public
+@guard.sessionless
 def readyz() -> Response:
     """Answer 200 when requests can be served, otherwise 503 with the part that is missing."""
     services: Services = current_app.extensions["services"]
@@ -48,7 +48,7 @@ def readyz() -> Response:
     return Response("ready\n", content_type="text/plain; charset=utf-8")
 
 
-@guard.public
+@guard.sessionless
 def metrics() -> Response:
     """Return the figures of this process, to those who may see them."""
     if not _may_see_metrics():
