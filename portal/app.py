@@ -11,12 +11,13 @@ from portal.config import Settings
 from portal.services import Services
 
 # Every room exposes `blueprint`; what is shared by rooms exposes `register(app)`.
+# The order is the order of their hooks: request id and headers first, so that refusals have them too.
 SHARED = (
+    "portal.web.headers",
     "portal.web.static_files",
     "portal.web.current",
     "portal.web.csrf",
     "portal.web.guard",
-    "portal.web.headers",
     "portal.web.filters",
     "portal.web.pages",
     "portal.web.theme",

@@ -143,10 +143,13 @@ class SupabaseAuth:
             answer = client.verify_otp({"type": kind, "token_hash": token_hash})
             return self._signed_in(answer) if answer.session else None
 
-    def refresh(self, refresh_token: str) -> SignedIn:
-        """Exchange a refresh token, once. Raises :class:`SessionGone` when the provider has ended it."""
+    def refresh(self, refresh_token: str, user_id: UUID) -> SignedIn:
+        """Exchange this user's refresh token, once. Raises :class:`SessionGone` when it was ended there."""
         with self._client("") as (client, _):
-            return self._signed_in(client.refresh_session(refresh_token))
+            signed_in = self._signed_in(client.refresh_session(refresh_token))
+            if signed_in.identity.user_id != user_id:
+                raise TokenRefused
+            return signed_in
 
     # --- acts of a signed-in person ---------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from flask import Flask, Response, abort, request
 
-from portal.web.guard import public
+from portal.web.guard import sessionless
 
 ROOT = Path(__file__).resolve().parents[2] / "static"
 STYLES = ("css/tokens.css", "css/base.css", "css/components.css", "brand/tokens.css")
@@ -42,7 +42,7 @@ def register(app: Flask) -> None:
     app.jinja_env.globals["static_url"] = {kind: f"/static/{file.name}" for kind, file in files.items()}
 
     @app.get("/static/<file_name>")
-    @public
+    @sessionless
     def static_file(file_name: str) -> Response:
         file = by_name.get(file_name)
         if file is None:

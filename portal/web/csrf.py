@@ -1,0 +1,97 @@
+"""Cross-site request forgery (CSRF-01 to CSRF-05): a token bound to the browser's cookie, and two more looks.
+
+The token is an HMAC of the opaque cookie, so it needs no storage and no time limit: a form that was open
+for three hours still works. It is masked afresh each time it is shown, or compression would leak it byte
+by byte (BREACH). Every unsafe method needs it, sign-in and reset forms too. On top, a request that the
+browser itself calls cross-site, or that names a foreign origin, is refused whatever it carries.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from urllib.parse import urlsplit
+
+import structlog
+from flask import Flask, current_app, request
+from werkzeug.exceptions import BadRequest, Forbidden
+
+from portal.web.current import SAFE_METHODS, current_services, visitor_cookie
+
+log = structlog.get_logger()
+
+FIELD = "csrf_token"
+HEADER = "X-CSRF-Token"
+# Machines that have no cookie to be abused: Zoho, which signs, and the browser's own CSP reports.
+EXEMPT = frozenset({"webhooks.receive"})
+_BYTES = 32
+
+
+class CsrfFailed(BadRequest):
+    """The form's token is missing or belongs to another browser: nothing was changed."""
+
+    description = (
+        "This form was opened before you signed in or out, or in another browser. "
+        "Nothing was changed. Go back, reload the page and send it again."
+    )
+
+
+def register(app: Flask) -> None:
+    """Let templates write ``{{ csrf_token() }}``."""
+    app.jinja_env.globals["csrf_token"] = token
+
+
+def token() -> str:
+    """Return the token for a form of this browser, masked anew."""
+    mask = secrets.token_bytes(_BYTES)
+    return base64.urlsafe_b64encode(mask + _xor(mask, _digest(_keys()[0]))).decode().rstrip("=")
+
+
+def check() -> None:
+    """Refuse an unsafe request that did not come from a form of ours in this browser."""
+    if request.method in SAFE_METHODS or request.endpoint in EXEMPT:
+        return
+    if _is_foreign():
+        log.warning("cross-site request refused", endpoint=request.endpoint)
+        raise Forbidden("This request came from another site. Nothing was changed.")
+    given = request.headers.get(HEADER) or request.form.get(FIELD, "")
+    if not is_valid(given):
+        log.warning("csrf token refused", endpoint=request.endpoint)
+        raise CsrfFailed
+
+
+def is_valid(given: str) -> bool:
+    """Say whether ``given`` is a token of this browser, under any key still in use (CRY-03)."""
+    try:
+        raw = base64.urlsafe_b64decode(given + "=" * (-len(given) % 4))
+    except (binascii.Error, ValueError):
+        return False
+    if len(raw) != 2 * _BYTES:
+        return False
+    found = _xor(raw[:_BYTES], raw[_BYTES:])
+    # All keys are tried, without an early exit.
+    matches = [hmac.compare_digest(found, _digest(key)) for key in _keys()]
+    return any(matches)
+
+
+def _is_foreign() -> bool:
+    if request.headers.get("Sec-Fetch-Site") == "cross-site":
+        return True
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return False
+    ours = {request.host, urlsplit(current_services().settings.base_url).netloc}
+    return urlsplit(origin).netloc not in ours
+
+
+def _keys() -> list[str]:
+    return [current_app.config["SECRET_KEY"], *current_app.config.get("SECRET_KEY_FALLBACKS", [])]
+
+
+def _digest(key: str) -> bytes:
+    return hmac.new(key.encode(), b"csrf:" + visitor_cookie().encode(), hashlib.sha256).digest()
+
+
+def _xor(left: bytes, right: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(left, right, strict=True))

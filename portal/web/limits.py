@@ -1,0 +1,102 @@
+"""How often somebody may do something (RL-01, AUT-04): counters in Postgres, so all processes share them.
+
+Counters are rows of fixed windows. A signed-in person's requests are counted in the statement that looks
+up their session; this module counts the rest: visitors by address, sign-in failures by account and
+address. After ten failures an account waits, longer each time but never for good: a hard lock would let
+anybody shut anybody out.
+"""
+
+import hashlib
+from datetime import datetime, timedelta
+
+from werkzeug.exceptions import TooManyRequests
+
+from portal import clock
+from portal.db.transaction import Conn
+
+MINUTE = timedelta(minutes=1)
+QUARTER = timedelta(minutes=15)
+READS, WRITES, EXPENSIVE, VISITS = 300, 60, 20, 60
+FAILURES_PER_ACCOUNT, FAILURES_PER_ADDRESS, CODES = 10, 30, 5
+LONGEST_WAIT = timedelta(seconds=60)
+
+_HIT = """
+insert into billing.rate_limits as counted (key, window_start, hits, last_hit_at)
+values (%(key)s, %(window_start)s, 1, %(now)s)
+on conflict (key, window_start) do update set hits = counted.hits + 1, last_hit_at = excluded.last_hit_at
+returning hits, set_config('synchronous_commit', 'off', true)
+"""
+# The present window and the one before it, so that a new window is no amnesty.
+_FAILURES = """
+select coalesce(sum(hits), 0) as hits, max(last_hit_at) as last_hit_at
+from billing.rate_limits
+where key = %(key)s and window_start >= %(since)s and last_hit_at > %(now)s - %(window)s
+"""
+_CLEAR = "delete from billing.rate_limits where key = %(key)s"
+_DELETE_OLD = "delete from billing.rate_limits where window_start < %(before)s"
+
+
+class TooMany(TooManyRequests):
+    """Too many requests; says how long to wait."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = max(1, round(seconds))
+        words = "1 second" if self.seconds == 1 else f"{self.seconds} seconds"
+        super().__init__(f"That was too often. Wait {words}, then try again.", retry_after=self.seconds)
+
+
+def hit(conn: Conn, key: str, *, most: int, window: timedelta = MINUTE) -> None:
+    """Count one; raise :class:`TooMany` above ``most`` in the window. The count is kept either way."""
+    now = clock.now()
+    start = _window_start(now, window)
+    row = conn.execute(_HIT, {"key": key, "window_start": start, "now": now}).fetchone()
+    if row and row["hits"] > most:
+        raise TooMany((start + window - now).total_seconds())
+
+
+def seconds_left_in_minute() -> float:
+    now = clock.now()
+    return (_window_start(now, MINUTE) + MINUTE - now).total_seconds()
+
+
+def account_key(purpose: str, email: str) -> str:
+    """Name an account by what was typed, known or not, and without keeping addresses of strangers."""
+    return f"{purpose}:account:{hashlib.sha256(email.strip().lower().encode()).hexdigest()[:32]}"
+
+
+def address_key(purpose: str, ip: str) -> str:
+    return f"{purpose}:address:{ip}"
+
+
+def check_failures(conn: Conn, key: str, *, free: int) -> None:
+    """Raise :class:`TooMany` while the wait after the last failure is not over."""
+    now = clock.now()
+    row = conn.execute(
+        _FAILURES,
+        {"key": key, "now": now, "window": QUARTER, "since": _window_start(now, QUARTER) - QUARTER},
+    ).fetchone()
+    if row is None or row["hits"] < free:
+        return
+    wait = min(LONGEST_WAIT, timedelta(seconds=2 ** min(int(row["hits"]) - free, 10)))
+    left = row["last_hit_at"] + wait - now
+    if left > timedelta(0):
+        raise TooMany(left.total_seconds())
+
+
+def record_failure(conn: Conn, key: str) -> None:
+    now = clock.now()
+    conn.execute(_HIT, {"key": key, "window_start": _window_start(now, QUARTER), "now": now})
+
+
+def clear(conn: Conn, key: str) -> None:
+    conn.execute(_CLEAR, {"key": key})
+
+
+def delete_old(conn: Conn) -> int:
+    """Forget counters of the day before (a periodic job)."""
+    return conn.execute(_DELETE_OLD, {"before": clock.now() - timedelta(days=1)}).rowcount
+
+
+def _window_start(now: datetime, window: timedelta) -> datetime:
+    seconds = window.total_seconds()
+    return datetime.fromtimestamp(now.timestamp() // seconds * seconds, now.tzinfo)
