@@ -17,7 +17,7 @@ from types import FrameType
 
 from portal.db import migrate
 from portal.db.embedded import EmbeddedPostgres, EmbeddedPostgresError
-from portal.devserver import preflight
+from portal.devserver import preflight, seed
 from portal.devserver.demo import Demo, from_environment
 from portal.devserver.processes import Child, commands, stop_all
 from portal.errors import Misconfigured
@@ -84,6 +84,7 @@ def _run(cleanup: ExitStack) -> None:
     children["web"].start()
     _wait_for(children["sandbox"], demo.sandbox_port, "/_control/clock")
     if is_first_run:
+        seed.plant(url, demo.sandbox_port)
         _copy_from_zoho(env)
     children["worker"].start()
     _wait_for(children["web"], demo.portal_port, "/readyz")

@@ -20,6 +20,7 @@ from typing import Any
 
 import requests
 
+from portal.devserver import seed
 from portal.devserver.demo import Demo
 from portal.devserver.processes import commands
 
@@ -223,6 +224,7 @@ def stack(folder: Path, database_url: str) -> Iterator[Stack]:
         running = Stack(env["BASE_URL"], database_url, env, zoho, web, worker)
         try:
             web.start()
+            seed.plant(database_url, int(env["SANDBOX_PORT"]))
             running.portal("reconcile")
             worker.start()
             web.wait_for(f"{env['BASE_URL']}/readyz")
