@@ -28,6 +28,15 @@ blueprint = Blueprint("supabase_auth", __name__, url_prefix=PREFIX)
 def register(app: Flask) -> None:
     app.extensions["sandbox_auth_limits"] = gate.Limits()
     app.register_blueprint(blueprint)
+    app.add_url_rule("/_control/auth/keys", "auth_keys", rotate_keys, methods=["POST"])
+
+
+def rotate_keys() -> Response:
+    """A new signing key; with `revoke_previous` the older ones leave the JWKS and their tokens die."""
+    given = request.get_json(force=True, silent=True) or {}
+    with current().store.transaction() as tx:
+        keys.rotate(tx, revoke_previous=bool(given.get("revoke_previous")))
+        return jsonify(keys.jwks(tx))
 
 
 @blueprint.before_request

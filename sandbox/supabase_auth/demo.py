@@ -1,8 +1,9 @@
 """The people of the demo: ada, bob and staff, with one password and the staff's second factor."""
 
+from functools import cache
 from uuid import NAMESPACE_URL, uuid5
 
-from sandbox.supabase_auth import factors, keys, totp, users
+from sandbox.supabase_auth import factors, keys, passwords, totp, users
 from sandbox.tx import Tx
 from sandbox.world import World
 
@@ -19,12 +20,18 @@ PEOPLE = {
 def seed(_world: World, tx: Tx, _seed: str, previous: Tx) -> None:
     """Plants the people into a fresh world; signing keys outlive it, for clients cache them."""
     for email, (name, role) in PEOPLE.items():
-        user = users.confirm(users.build(email, PASSWORD, id=user_id(email)))
+        user = users.confirm(users.build(email, id=user_id(email), password=_hash()))
         user["app_metadata"] = {**user["app_metadata"], **role}
         user["user_metadata"] = {"full_name": name}
         users.save(tx, user)
     factors.save(tx, factors.build(user_id(STAFF), STAFF_SECRET, "Phone", status="verified"))
     keys.carry_over(tx, previous)
+
+
+@cache
+def _hash() -> str:
+    """One hash for all of them and every reset: hashing is slow on purpose."""
+    return passwords.hashed(PASSWORD)
 
 
 def user_id(email: str) -> str:

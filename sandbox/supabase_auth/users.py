@@ -35,7 +35,7 @@ def normalised(email: object) -> str:
     return text
 
 
-def build(email: str, password: str = "", **given: Any) -> dict[str, Any]:
+def build(email: str, secret: str = "", **given: Any) -> dict[str, Any]:
     now = timestamp()
     user = {
         "id": str(uuid4()),
@@ -43,7 +43,7 @@ def build(email: str, password: str = "", **given: Any) -> dict[str, Any]:
         "role": "authenticated",
         "email": normalised(email),
         "phone": "",
-        "password": passwords.hashed(password) if password else "",
+        "password": passwords.hashed(secret) if secret else "",
         "app_metadata": {"provider": "email", "providers": ["email"]},
         "user_metadata": {},
         "identity_id": str(uuid4()),

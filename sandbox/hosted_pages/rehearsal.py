@@ -1,0 +1,111 @@
+"""What a page will charge: the act itself, done with a card that works and then rolled back.
+
+So the amounts on the page are the ones that will be charged, whatever rules the engine follows, and a request
+that could never succeed is refused when the page is asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NoReturn
+
+from sandbox import dates
+from sandbox.engine import customers, invoices, subscriptions
+from sandbox.hosted_pages import acts
+from sandbox.hosted_pages.payment import Card, Entered
+from sandbox.money import ZERO, dec, total
+from sandbox.tx import Doc, Tx
+from sandbox.world import World
+
+NUMBER = "4242424242424242"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the summary."""
+
+    name: str
+    detail: str
+    amount: Decimal
+
+
+@dataclass(frozen=True)
+class Quote:
+    """The summary beside the form."""
+
+    customer: Doc
+    currency: str
+    lines: list[Line] = field(default_factory=list)
+    discount: Decimal = ZERO
+    coupon: str = ""
+    taxes: list[Line] = field(default_factory=list)
+    credits: Decimal = ZERO
+    due: Decimal = ZERO
+    subscription: Doc | None = None
+    methods: list[Doc] = field(default_factory=list)
+
+
+class _Over(Exception):
+    """Ends the rehearsal; carries its result past the rollback."""
+
+    def __init__(self, quote: Quote) -> None:
+        super().__init__()
+        self.quote = quote
+
+
+def quote(world: World, kind: str, asked: Doc) -> Quote:
+    """Rehearse the page. Raises the engine's refusal for what could not be done."""
+    try:
+        with world.store.transaction() as tx:
+            _end(_rehearse(world, tx, kind, asked))
+    except _Over as over:
+        return over.quote
+    raise AssertionError("a rehearsal always ends by rolling back")
+
+
+def _end(result: Quote) -> NoReturn:
+    raise _Over(result)
+
+
+def _rehearse(world: World, tx: Tx, kind: str, asked: Doc) -> Quote:
+    tx.set_meta("next_charge_declines", "")
+    later = dates.add(world.clock.today(), 5, "years")
+    entered = Entered(card=Card(NUMBER, later.month, later.year, "Rehearsal"))
+    held = _held(tx, asked)
+    done = acts.perform(kind, acts.Task(world, tx, asked, entered))
+    customer = customers.get(tx, done.customer_id)
+    sub = tx.get("subscriptions", done.subscription_id) if done.subscription_id else None
+    return _summed(tx, customer, sub, [invoices.get(tx, each) for each in done.invoices], held)
+
+
+def _held(tx: Tx, asked: Doc) -> list[Doc]:
+    """Methods that the person may choose instead of typing."""
+    customer_id = asked.get("customer_id")
+    if asked.get("subscription_id"):
+        customer_id = subscriptions.get(tx, asked["subscription_id"])["customer_id"]
+    if asked.get("invoice_id"):
+        customer_id = invoices.get(tx, asked["invoice_id"])["customer_id"]
+    return tx.find("methods", where={"customer_id": customer_id, "status": "active"}) if customer_id else []
+
+
+def _summed(tx: Tx, customer: Doc, sub: Doc | None, raised: list[Doc], held: list[Doc]) -> Quote:
+    every = [each for invoice in raised for each in invoice["lines"]]
+    paid = {each["payment_id"] for invoice in raised for each in invoice["payments"]}
+    return Quote(
+        customer=customer,
+        currency=customer["currency"],
+        lines=[_line(each) for each in every],
+        discount=total(each["discount"] for each in every),
+        coupon=next((invoice["coupon"] for invoice in raised if invoice["coupon"]), ""),
+        taxes=[Line(tax["name"], "", dec(tax["amount"])) for invoice in raised for tax in invoice["taxes"]],
+        credits=total(each["amount"] for invoice in raised for each in invoice["credits"]),
+        due=total(payment["amount"] for id_ in paid if (payment := tx.get("payments", id_))),
+        subscription=sub,
+        methods=held,
+    )
+
+
+def _line(each: Doc) -> Line:
+    detail = f"{each['quantity']} × {each['price']}" if int(each["quantity"]) > 1 else ""
+    return Line(each["name"], detail, dec(each["gross"]))

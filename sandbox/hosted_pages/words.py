@@ -1,0 +1,165 @@
+"""What the hosted page says: titles, amounts, buttons and refusals, in words a worried person understands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from sandbox.errors import Declined
+from sandbox.hosted_pages.payment import Entered
+from sandbox.hosted_pages.rehearsal import Quote
+from sandbox.money import dec, precision, rounded, symbol
+from sandbox.tx import Doc
+from sandbox.world import World
+
+MERCHANT = "Northwind Cloud"
+UNITS = {"days": "day", "weeks": "week", "months": "month", "years": "year"}
+BRANDS = {"visa": "Visa", "mastercard": "Mastercard", "amex": "American Express", "discover": "Discover"}
+TITLES = {
+    "newsubscription": "Subscribe to {plan}",
+    "updatesubscription": "Change to {plan}",
+    "updatecard": "Change how you pay for {plan}",
+    "buyonetimeaddon": "Add to {plan}",
+    "addpaymentmethod": "Add a payment method",
+    "invoicepayment": "Pay your invoice",
+    "updatepaymentmethod": "Update your payment method",
+}
+REASONS = {
+    "insufficient_funds": "there is not enough money on it",
+    "card_expired": "it has expired",
+    "do_not_honor": "the bank refused it without saying why",
+    "processing_error": "the bank could not process it just now",
+}
+CLOSED = {
+    "unknown": (
+        "There is no such page",
+        "Check the address, or go back to the site you came from and start again.",
+    ),
+    "expired": (
+        "This page has expired",
+        (
+            "For your safety it was open for one hour. Nothing was charged. "
+            "Go back to the site you came from and start again."
+        ),
+    ),
+    "cancelled": (
+        "You cancelled",
+        (
+            "Nothing was charged and nothing was saved. "
+            "You can close this page and go back to the site you came from."
+        ),
+    ),
+    "success": ("Done. Thank you", "Everything on this page is complete. There is nothing more to do here."),
+    "impossible": (
+        "This page cannot be completed",
+        (
+            "Something changed since it was made. Nothing was charged. "
+            "Go back to the site you came from and start again."
+        ),
+    ),
+}
+
+
+def merchant(_world: World) -> str:
+    """The name above the page."""
+    return MERCHANT
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """`$1,234.50`; yen without decimals; a real minus sign."""
+    shown = f"{rounded(abs(amount), precision(currency)):,}"
+    return f"{'−' if amount < 0 else ''}{symbol(currency)}{shown}"
+
+
+def day(text: str) -> str:
+    """A date in full words."""
+    read = date.fromisoformat(text[:10])
+    return f"{read.day} {read:%B %Y}"
+
+
+def declined(decline: Declined, entered: Entered) -> str:
+    """Why the bank said no, and what to do."""
+    what = f"Your card ending {entered.last_four}" if entered.card else "This payment method"
+    reason = REASONS.get(decline.reason, "the bank refused it")
+    return f"{what} was declined: {reason}. Nothing was charged. Try again, or use another card."
+
+
+def method_name(method: Doc) -> str:
+    """A method on file, as its owner knows it."""
+    if method["type"] == "bank":
+        return f"Bank account ending {method['last_four']}"
+    brand = BRANDS.get(method.get("brand", ""), "Card")
+    expiry = f"{method['expiry_month']:02d}/{method['expiry_year'] % 100:02d}"
+    return f"{brand} ending {method['last_four']}, expires {expiry}"
+
+
+@dataclass(frozen=True)
+class Page:
+    """The words of one open page."""
+
+    world: World
+    page: Doc
+    quote: Quote
+
+    @property
+    def merchant(self) -> str:
+        return merchant(self.world)
+
+    @property
+    def title(self) -> str:
+        sub = self.quote.subscription
+        return TITLES[self.page["kind"]].format(plan=sub["plan"]["name"] if sub else "your subscription")
+
+    @property
+    def buys(self) -> bool:
+        """Whether anything is sold here, rather than a method saved."""
+        return self.page["kind"] in (
+            "newsubscription",
+            "updatesubscription",
+            "buyonetimeaddon",
+            "invoicepayment",
+        )
+
+    @property
+    def due(self) -> str:
+        return self.money(self.quote.due)
+
+    @property
+    def button(self) -> str:
+        if not self.buys:
+            return "Save this payment method"
+        if self.quote.due > 0:
+            return f"Pay {self.due} now"
+        if self.page["kind"] == "newsubscription":
+            return "Start my free trial" if self.trial_ends else "Start my subscription"
+        return "Confirm the change"
+
+    @property
+    def trial_ends(self) -> str:
+        sub = self.quote.subscription
+        return day(sub["trial_ends_at"]) if sub and sub["status"] == "trial" else ""
+
+    @property
+    def later(self) -> str:
+        """What comes after today, in one sentence."""
+        sub = self.quote.subscription
+        if not sub or self.page["kind"] in ("addpaymentmethod", "updatepaymentmethod", "invoicepayment"):
+            return ""
+        amount = f"{self.money(dec(sub['amount']))} {self.every}"
+        if self.trial_ends:
+            return f"Free until {self.trial_ends}, then {amount}. Cancel before and you pay nothing."
+        starts = sub.get("next_billing_at") or sub.get("starts_at", "")
+        return f"Then {amount}, next on {day(starts)}." if starts else f"Then {amount}."
+
+    @property
+    def every(self) -> str:
+        sub = self.quote.subscription or {}
+        count, unit = int(sub.get("interval", 1)), UNITS.get(str(sub.get("interval_unit")), "term")
+        return f"a {unit}" if count == 1 else f"every {count} {unit}s"
+
+    def money(self, amount: Decimal) -> str:
+        return money(amount, self.quote.currency)
+
+    def method_name(self, method: Doc) -> str:
+        return method_name(method)
