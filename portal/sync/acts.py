@@ -1,0 +1,259 @@
+"""Every act that the portal asks of Zoho, and how each is looked up when its answer was lost.
+
+One line a kind in :data:`ACTS`. ``call`` sends once; ``look_up`` recognises the effect by what Zoho says
+now, compared with what was asked (``intent.request``) and what was there (``intent.before``); ``follow``
+brings what may have changed into the mirror by the one refresh path.
+"""
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from portal.billing.catalogue import Choice
+from portal.db import transaction
+from portal.errors import PortalError
+from portal.sync import customers, hosted_results, intents, refresh
+from portal.sync.intents import Act, Intent
+from portal.zoho import payloads
+
+if TYPE_CHECKING:
+    from portal.services import Services
+
+Result = dict[str, Any]
+
+
+def run(services: "Services", wish: intents.Wish) -> Intent:
+    """Record the wish for its person and carry it out once; return the intent as it then is.
+
+    Raises :class:`~portal.errors.Conflict` when its key or its subject is taken.
+    """
+    with transaction.as_web(services.pool, wish.user_id) as conn:
+        intent = intents.record(conn, wish)
+    return intents.perform(services, ACTS, intent.id)
+
+
+def resolve_due(services: "Services", limit: int = 20) -> int:
+    """Look at intents whose outcome is open; return how many. One that cannot be asked now waits."""
+    with transaction.as_worker(services.pool) as conn:
+        due = intents.list_due(conn, limit)
+    for intent_id in due:
+        try:
+            intents.resolve(services, ACTS, intent_id)
+        except PortalError:
+            continue
+    return len(due)
+
+
+# --- subscriptions ---------------------------------------------------------------------------------
+
+
+def _create_subscription(services: "Services", intent: Intent) -> Result:
+    found = services.zoho.create_subscription(_creation_body(intent))
+    return {"subscription_zoho_id": found.zoho_id}
+
+
+def _creation_body(intent: Intent) -> dict[str, Any]:
+    request = intent.request
+    body = {
+        "customer_id": request["customer_id"],
+        "reference_id": intent.key,
+        "auto_collect": bool(request.get("method_zoho_id")),
+        **hosted_results.subscription_items(Choice.from_json(request["choice"])),
+    }
+    if request.get("method_zoho_id"):
+        body[_method_field(request["method_kind"])] = request["method_zoho_id"]
+    return body
+
+
+def _find_created(services: "Services", intent: Intent) -> Result | None:
+    found = services.zoho.find_subscriptions_by_reference(intent.key)
+    return {"subscription_zoho_id": found[0].zoho_id} if found else None
+
+
+def _change_plan(services: "Services", intent: Intent) -> Result:
+    body = {
+        **hosted_results.subscription_items(Choice.from_json(intent.request["choice"])),
+        "end_of_term": intent.request["end_of_term"],
+    }
+    found = services.zoho.change_plan(intent.subject_zoho_id, body)
+    return {"child_invoice_zoho_id": found.child_invoice_zoho_id}
+
+
+def _find_changed(services: "Services", intent: Intent) -> Result | None:
+    found = services.zoho.fetch_subscription(intent.subject_zoho_id)
+    if intent.request["end_of_term"]:
+        return {} if found.has_scheduled_change else None
+    choice = Choice.from_json(intent.request["choice"])
+    addons = sorted((addon.code, addon.quantity) for addon in found.addons)
+    wanted = sorted((code, Decimal(quantity)) for code, quantity in choice.addons)
+    is_there = (
+        found.plan.code == choice.plan_code and found.plan.quantity == choice.quantity and addons == wanted
+    )
+    return {"child_invoice_zoho_id": found.child_invoice_zoho_id} if is_there else None
+
+
+def _cancel(services: "Services", intent: Intent) -> Result:
+    services.zoho.cancel(intent.subject_zoho_id, at_end=intent.request["at_end"])
+    return {}
+
+
+def _find_cancelled(services: "Services", intent: Intent) -> Result | None:
+    wanted = {"non_renewing", "cancelled"} if intent.request["at_end"] else {"cancelled"}
+    return {} if _status(services, intent) in wanted else None
+
+
+def _reactivate(services: "Services", intent: Intent) -> Result:
+    services.zoho.reactivate(intent.subject_zoho_id)
+    return {}
+
+
+def _find_reactivated(services: "Services", intent: Intent) -> Result | None:
+    return {} if _status(services, intent) in {"live", "trial"} else None
+
+
+def _pause(services: "Services", intent: Intent) -> Result:
+    services.zoho.pause(intent.subject_zoho_id, intent.request["pause_at"], intent.request.get("reason", ""))
+    return {}
+
+
+def _find_paused(services: "Services", intent: Intent) -> Result | None:
+    found = services.zoho.fetch_subscription(intent.subject_zoho_id)
+    return {} if found.status == "paused" or found.pause_on is not None else None
+
+
+def _resume(services: "Services", intent: Intent) -> Result:
+    services.zoho.resume(intent.subject_zoho_id, intent.request["resume_at"])
+    return {}
+
+
+def _find_resumed(services: "Services", intent: Intent) -> Result | None:
+    found = services.zoho.fetch_subscription(intent.subject_zoho_id)
+    return {} if found.status != "paused" or found.resume_on is not None else None
+
+
+def _drop_change(services: "Services", intent: Intent) -> Result:
+    services.zoho.drop_scheduled_change(intent.subject_zoho_id)
+    return {}
+
+
+def _find_dropped(services: "Services", intent: Intent) -> Result | None:
+    found = services.zoho.fetch_subscription(intent.subject_zoho_id)
+    return None if found.has_scheduled_change else {}
+
+
+def _use_method(services: "Services", intent: Intent) -> Result:
+    services.zoho.attach_card(intent.subject_zoho_id, intent.request["method_zoho_id"], auto_collect=True)
+    return {}
+
+
+def _find_method_used(services: "Services", intent: Intent) -> Result | None:
+    found = services.zoho.fetch_subscription(intent.subject_zoho_id)
+    return {} if found.payment_method_zoho_id == intent.request["method_zoho_id"] else None
+
+
+def _status(services: "Services", intent: Intent) -> str:
+    return services.zoho.fetch_subscription(intent.subject_zoho_id).status
+
+
+# --- invoices and payment methods ------------------------------------------------------------------
+
+
+def _collect(services: "Services", intent: Intent) -> Result:
+    field = _method_field(intent.request["method_kind"])
+    payment = services.zoho.collect(intent.subject_zoho_id, {field: intent.request["method_zoho_id"]})
+    return {"payment_zoho_id": payment.zoho_id}
+
+
+def _find_collected(services: "Services", intent: Intent) -> Result | None:
+    invoice = services.zoho.fetch_invoice(intent.subject_zoho_id)
+    before = Decimal(str((intent.before or {}).get("balance", "0")))
+    return {} if invoice.ach_payment_initiated or invoice.balance < before else None
+
+
+def _remove_method(services: "Services", intent: Intent) -> Result:
+    services.zoho.delete_card(intent.request["customer_id"], intent.subject_zoho_id)
+    return {}
+
+
+def _find_removed(services: "Services", intent: Intent) -> Result | None:
+    cards = services.zoho.fetch_cards(intent.request["customer_id"])
+    return None if any(card.zoho_id == intent.subject_zoho_id for card in cards) else {}
+
+
+def _update_customer(services: "Services", intent: Intent) -> Result:
+    services.zoho.update_customer(intent.subject_zoho_id, intent.request["fields"])
+    return {}
+
+
+def _find_updated(services: "Services", intent: Intent) -> Result | None:
+    raw = services.zoho.fetch_customer(intent.subject_zoho_id).raw
+    return {} if _holds(raw, intent.request["fields"]) else None
+
+
+def _holds(raw: dict[str, Any], fields: dict[str, Any]) -> bool:
+    """Tell whether Zoho's object has every value that was asked for (nested objects too)."""
+    for name, wanted in fields.items():
+        there = raw.get(name)
+        if isinstance(wanted, dict):
+            if not isinstance(there, dict) or not _holds(there, wanted):
+                return False
+        elif str(there or "") != str(wanted or ""):
+            return False
+    return True
+
+
+# --- afterwards ------------------------------------------------------------------------------------
+
+
+def _follow_subscription(services: "Services", intent: Intent) -> None:
+    subscription_id = (intent.result or {}).get("subscription_zoho_id") or intent.subject_zoho_id
+    found = _read(services, "subscription", subscription_id)
+    if isinstance(found, payloads.Subscription):
+        _read(services, "invoice", found.child_invoice_zoho_id)
+        _read(services, "customer", found.customer_zoho_id)
+
+
+def _follow_collection(services: "Services", intent: Intent) -> None:
+    _read(services, "invoice", intent.subject_zoho_id)
+    for subscription_id in (intent.before or {}).get("subscription_zoho_ids", []):
+        _read(services, "subscription", subscription_id)
+    _read(services, "payment", (intent.result or {}).get("payment_zoho_id", ""))
+
+
+def _follow_method(services: "Services", intent: Intent) -> None:
+    _read(services, "payment_methods", intent.request["customer_id"])
+    for subscription_id in (intent.before or {}).get("subscription_zoho_ids", []):
+        _read(services, "subscription", subscription_id)
+
+
+def _follow_customer(services: "Services", intent: Intent) -> None:
+    _read(services, "customer", intent.subject_zoho_id)
+
+
+def _read(services: "Services", kind: str, zoho_id: str) -> Any:
+    """Refresh one object. The act is done whatever happens here: webhook and sweeps catch up later."""
+    if not zoho_id:
+        return None
+    try:
+        return refresh.refresh(services, kind, zoho_id, source="command")
+    except PortalError:
+        return None
+
+
+def _method_field(kind: str) -> str:
+    return {"card": "card_id", "bank_account": "account_id"}[kind]
+
+
+ACTS: dict[str, Act] = {
+    "create_customer": customers.CREATE_CUSTOMER,
+    "create_subscription": Act(_create_subscription, _find_created, _follow_subscription),
+    "change_plan": Act(_change_plan, _find_changed, _follow_subscription),
+    "cancel": Act(_cancel, _find_cancelled, _follow_subscription),
+    "reactivate": Act(_reactivate, _find_reactivated, _follow_subscription),
+    "pause": Act(_pause, _find_paused, _follow_subscription),
+    "resume": Act(_resume, _find_resumed, _follow_subscription),
+    "drop_scheduled_change": Act(_drop_change, _find_dropped, _follow_subscription),
+    "use_method": Act(_use_method, _find_method_used, _follow_subscription),
+    "collect": Act(_collect, _find_collected, _follow_collection),
+    "remove_method": Act(_remove_method, _find_removed, _follow_method),
+    "update_customer": Act(_update_customer, _find_updated, _follow_customer),
+}
