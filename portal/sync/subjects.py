@@ -2,19 +2,6 @@
 
 from dataclasses import dataclass
 
-KINDS = (
-    "customer",
-    "subscription",
-    "invoice",
-    "payment",
-    "credit_note",
-    "payment_methods",
-    "product",
-    "plan",
-    "addon",
-    "coupon",
-)
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class Subject:

@@ -1,0 +1,22 @@
+"""When things are done by themselves: one line each, in UTC, seconds last where there are six fields.
+
+Every line is deferred once a tick whatever the number of workers (JOB-05). A tick missed while no worker
+ran is not caught up: each task finds for itself what there is to do.
+"""
+
+from typing import Any
+
+from procrastinate.tasks import Task
+
+from portal.jobs import queue, tasks
+
+SCHEDULE: list[tuple[str, Task[Any, Any, Any]]] = [
+    ("* * * * * */20", tasks.sweep_stalled),
+    ("* * * * *", tasks.scan_inbox),
+    ("17 * * * *", tasks.tidy),
+    ("41 2 * * *", tasks.prune),
+]
+
+
+for _cron, _task in SCHEDULE:
+    queue.app.periodic(cron=_cron, periodic_id=_task.name, queueing_lock=f"periodic:{_task.name}")(_task)

@@ -1,0 +1,98 @@
+"""What the worker does, one task a line of work. Tasks hand over to portal/sync and portal/mail at once.
+
+Each finds for itself what there is to do, so running one twice, late or not at all loses nothing.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import structlog
+from procrastinate import JobContext
+
+from portal import clock
+from portal.db import transaction
+from portal.db.transaction import Conn
+from portal.jobs import queue
+from portal.sync import apply, inbox
+from portal.sync.subjects import Subject
+
+if TYPE_CHECKING:
+    from portal.services import Services
+
+log = structlog.get_logger()
+
+# A worker beats every 5 s; one that was silent for this long is dead (JOB-03: a pause of 20 s is not).
+DEAD_AFTER_SECONDS = 60
+KEEP_JOBS_HOURS = 7 * 24
+
+
+@queue.app.task(name="apply_events", pass_context=True)
+def apply_events(context: JobContext, kind: str, zoho_id: str) -> None:
+    """Apply what Zoho told us about one object."""
+    services = of(context)
+    subject = Subject(kind, zoho_id)
+    again = apply.apply(services, subject)
+    if again is not None:
+        with transaction.as_worker(services.pool) as conn:
+            wake(conn, subject, at=again)
+
+
+def wake(conn: Conn, subject: Subject, *, at: datetime | None = None, late: bool = False) -> bool:
+    """Have the object's waiting rows applied: one job waits and one runs at most (WH-08).
+
+    A job for later waits under another name, so that it holds up no fresh delivery.
+    """
+    return queue.defer(
+        conn,
+        apply_events,
+        lock=subject.lock,
+        once=subject.lock if at is None else f"again:{subject.lock}",
+        at=at,
+        priority=queue.LOW if late else 0,
+        kind=subject.kind,
+        zoho_id=subject.zoho_id,
+    )
+
+
+@queue.app.task(name="scan_inbox", pass_context=True)
+def scan_inbox(context: JobContext, **_tick: int) -> None:
+    """Give a job to every row that has none, whatever became of it (JOB-06)."""
+    services = of(context)
+    due = apply.now_due(services)
+    with transaction.as_worker(services.pool) as conn:
+        woken = sum(wake(conn, subject) for subject in due)
+    if woken:
+        log.info("inbox scan", woken=woken)
+
+
+@queue.app.task(name="sweep_stalled", pass_context=True)
+async def sweep_stalled(context: JobContext, **_tick: int) -> None:
+    """Run again what dead workers had in hand. Has no lock: it must never wait for itself (JOB-03)."""
+    manager = context.app.job_manager
+    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER_SECONDS):
+        log.warning("stalled job", job=job.task_name, job_id=job.id)
+        await manager.retry_job(job)
+
+
+@queue.app.task(name="tidy", pass_context=True)
+async def tidy(context: JobContext, **_tick: int) -> None:
+    """Forget finished jobs after a week (JOB-08)."""
+    await context.app.job_manager.delete_old_jobs(
+        nb_hours=KEEP_JOBS_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
+    )
+
+
+@queue.app.task(name="prune", pass_context=True)
+def prune(context: JobContext, **_tick: int) -> None:
+    """Drop old bodies, keys and leases."""
+    from portal.sync import reads
+
+    with transaction.as_worker(of(context).pool) as conn:
+        inbox.prune(conn)
+        reads.prune(conn, clock.now() - inbox.GRACE * 720)
+
+
+def of(context: JobContext) -> "Services":
+    """Return the services that the worker was started with."""
+    services: Services = context.additional_context["services"]
+    return services

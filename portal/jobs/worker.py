@@ -1,0 +1,87 @@
+"""The worker process: works the queue off in threads and outlives the database (JOB-04, JOB-07).
+
+procrastinate's own worker gives up when the database stays away for half a minute (R16); this one starts
+it again with growing pauses, at most PAUSE_SECONDS apart, until it is asked to stop.
+"""
+
+import asyncio
+import random
+import signal
+from typing import TYPE_CHECKING
+
+import psycopg
+import structlog
+from procrastinate.exceptions import ConnectorException
+
+from portal.jobs import queue
+from portal.jobs import schedule as _schedule  # noqa: F401 - importing it puts the schedule on the queue
+
+if TYPE_CHECKING:
+    from portal.services import Services
+
+log = structlog.get_logger()
+
+CONCURRENCY = 4
+PAUSE_SECONDS = 15.0
+# Jobs get this long to end after SIGTERM; then they are given back (within the 25 s of JOB-07).
+GRACEFUL_SECONDS = 20.0
+HEARTBEAT_SECONDS = 5.0
+# LISTEN wakes the worker at once; asking now and then covers a notification that got lost.
+POLL_SECONDS = 2.0
+
+_TROUBLE = (ConnectorException, psycopg.Error, OSError)
+
+
+def run(services: "Services") -> None:
+    """Work until SIGTERM or SIGINT."""
+    asyncio.run(_run(services))
+
+
+async def _run(services: "Services") -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    pause = 1.0
+    while not stop.is_set():
+        started = loop.time()
+        try:
+            await _work(services, stop)
+        except _TROUBLE as problem:
+            pause = 1.0 if loop.time() - started > PAUSE_SECONDS else min(pause * 2, PAUSE_SECONDS)
+            log.warning("worker lost the database", error=type(problem).__name__, again_in_s=pause)
+            await _sleep(stop, pause * random.uniform(0.8, 1.0))  # noqa: S311
+
+
+async def _work(services: "Services", stop: asyncio.Event) -> None:
+    app = queue.connected(services.settings.database_url.get_secret_value())
+    async with app.open_async():
+        worker = asyncio.create_task(
+            app.run_worker_async(
+                name="portal",
+                concurrency=CONCURRENCY,
+                additional_context={"services": services},
+                install_signal_handlers=False,
+                shutdown_graceful_timeout=GRACEFUL_SECONDS,
+                update_heartbeat_interval=HEARTBEAT_SECONDS,
+                stalled_worker_timeout=60.0,
+                fetch_job_polling_interval=POLL_SECONDS,
+            )
+        )
+        asked = asyncio.create_task(stop.wait())
+        await asyncio.wait({worker, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if not worker.done():
+            worker.cancel()  # procrastinate stops gracefully when its task is cancelled
+        asked.cancel()
+        try:
+            await worker
+        except asyncio.CancelledError:
+            if not stop.is_set():
+                raise
+
+
+async def _sleep(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return

@@ -1,0 +1,136 @@
+"""Applying what Zoho told us: read the object again, then what hangs together with it.
+
+One call handles every waiting row of one object, so any number of deliveries costs one read, and a read
+that began after a delivery arrived is not repeated (WH-08). Related objects are read only if something
+about the first one changed, or if we have never seen them.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from portal import activity
+from portal.db import transaction
+from portal.errors import Unavailable
+from portal.sync import inbox, refresh
+from portal.sync.inbox import Claim
+from portal.sync.kinds import KINDS, SubscriptionRead, find_row
+from portal.sync.refresh import Refreshed
+from portal.sync.subjects import Subject
+
+if TYPE_CHECKING:
+    from portal.services import Services
+
+log = structlog.get_logger()
+
+# A chain of consequences ends by itself (nothing changed); this bounds a strange one.
+MOST_READS = 40
+WORKER_PATIENCE = 30.0
+
+
+def apply(services: "Services", subject: Subject) -> datetime | None:
+    """Apply all that waits for ``subject``; return when to try again after a failure, else None."""
+    with transaction.as_worker(services.pool) as conn:
+        taken = inbox.claim(conn, subject)
+    if taken is None:
+        return None
+    try:
+        effect = _read_all(services, taken)
+    except Unavailable as problem:
+        return _failed(services, taken, problem, poisonous=False)
+    except Exception as problem:  # noqa: BLE001 - whatever it is, it must not stop other objects (WH-11)
+        log.warning("apply failed", subject=subject.lock, error=repr(problem))
+        return _failed(services, taken, problem, poisonous=True)
+    with transaction.as_worker(services.pool) as conn:
+        inbox.mark_applied(conn, taken, effect)
+    return None
+
+
+def _read_all(services: "Services", taken: Claim) -> dict[str, Any]:
+    """Read the object, then breadth first what its change may have touched."""
+    late = all("late" in row["flags"] for row in taken.rows)
+    source = "replay" if late else "webhook"
+    waiting = [(taken.subject, False), *((subject, True) for subject in taken.related)]
+    seen: set[Subject] = set()
+    effect: dict[str, Any] = {"read": [], "changed": [], "skipped": 0}
+    any_change = False
+    while waiting and len(seen) < MOST_READS:
+        subject, only_if_needed = waiting.pop(0)
+        if subject in seen or subject.kind not in KINDS or not subject.zoho_id:
+            continue
+        seen.add(subject)
+        if only_if_needed and not any_change and _is_known(services, subject):
+            effect["skipped"] += 1
+            continue
+        done = refresh.read(services, subject, source=source, since=taken.since, patience=WORKER_PATIENCE)
+        _note(effect, done)
+        any_change = any_change or done.changed or done.skipped
+        if done.changed:
+            waiting += [(other, False) for other in related(done)]
+    return effect
+
+
+def related(done: Refreshed) -> list[Subject]:
+    """Name what changes together with an object that was just read."""
+    model = done.model
+    match done.subject.kind:
+        case "subscription" if isinstance(model, SubscriptionRead):
+            found = model.subscription
+            return _subjects(
+                ("invoice", [found.child_invoice_zoho_id]),
+                ("payment_methods", [found.customer_zoho_id] if found.payment_method_zoho_id else []),
+                ("customer", [found.customer_zoho_id]),
+            )
+        case "invoice" if model is not None:
+            return _subjects(
+                ("subscription", model.subscription_zoho_ids),
+                ("payment", [payment.payment_zoho_id for payment in model.payments]),
+                ("customer", [model.customer_zoho_id]),
+            )
+        case "payment" | "credit_note" if model is not None:
+            return _subjects(
+                ("invoice", [part.invoice_zoho_id for part in model.applied]),
+                ("customer", [model.customer_zoho_id]),
+            )
+        case _:
+            return []
+
+
+def _subjects(*groups: tuple[str, list[str]]) -> list[Subject]:
+    return [Subject(kind, zoho_id) for kind, ids in groups for zoho_id in ids if zoho_id]
+
+
+def _is_known(services: "Services", subject: Subject) -> bool:
+    if subject.kind == "payment_methods":
+        return False
+    with transaction.as_worker(services.pool) as conn:
+        return find_row(conn, subject.kind, subject.zoho_id) is not None
+
+
+def _note(effect: dict[str, Any], done: Refreshed) -> None:
+    if done.skipped:
+        effect["skipped"] += 1
+        return
+    effect["read"].append(done.subject.lock)
+    if done.changed:
+        fields = sorted({name for one in done.written for name in one.fields if name != "raw"})
+        effect["changed"].append({"object": done.subject.lock, "fields": fields[:40]})
+
+
+def _failed(services: "Services", taken: Claim, problem: Exception, *, poisonous: bool) -> datetime | None:
+    with transaction.as_worker(services.pool) as conn:
+        again, dead = inbox.mark_failed(
+            conn, taken, f"{type(problem).__name__}: {problem}", poisonous=poisonous
+        )
+        for inbox_id in dead:
+            activity.record(conn, action="inbox:dead", object_kind="inbox", object_id=str(inbox_id))
+    if dead:
+        log.error("dead letter", subject=taken.subject.lock, rows=len(dead))
+    return again if len(dead) < len(taken.rows) else None
+
+
+def now_due(services: "Services") -> list[Subject]:
+    """Return the objects whose rows no job may be looking after."""
+    with transaction.as_worker(services.pool) as conn:
+        return inbox.list_due(conn)

@@ -1,0 +1,215 @@
+"""What Zoho told us, kept until it is done: webhooks received and events pulled.
+
+    pending -> applying -> applied            its objects were read again after it arrived
+                        -> failed -> applying  tried again later
+                                  -> dead      given up after a day; staff may replay it
+    ignored                                   names nothing that we mirror; kept and counted (WH-10)
+
+The row is the truth, a job is only a wake-up: :func:`list_due` finds what no job looks after (JOB-06).
+"""
+
+import random
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from portal import clock
+from portal.db.transaction import Conn
+from portal.sync.subjects import Subject
+
+MIN_ATTEMPTS = 8
+MIN_AGE = timedelta(hours=24)
+# A worker that died with a row in hand: after this long somebody else takes it.
+HOLD = timedelta(minutes=5)
+# How long a fresh row may wait for its own job before the truth scan makes another.
+GRACE = timedelta(minutes=2)
+# Delays between attempts; each is drawn from half to one and a half of it (WH-11).
+DELAYS = (
+    *(timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=20)),
+    *(timedelta(hours=1), timedelta(hours=3), timedelta(hours=7), timedelta(hours=14)),
+)
+WAIT_FOR_ZOHO = timedelta(minutes=2)
+KEEP_BODIES = timedelta(days=90)
+KEEP_KEYS = timedelta(days=400)
+
+_STORE = """
+insert into billing.inbox
+  (dedupe_key, kind, event_id, event_type, event_time, object_kind, object_zoho_id, related, body,
+   secret_used, flags, sender, state, received_at, next_attempt_at)
+values
+  (%(dedupe_key)s, %(kind)s, %(event_id)s, %(event_type)s, %(event_time)s, %(object_kind)s,
+   %(object_zoho_id)s, %(related)s, %(body)s, %(secret_used)s, %(flags)s, %(sender)s, %(state)s, %(now)s,
+   %(now)s)
+on conflict (dedupe_key) do nothing
+-- what is acknowledged must survive the server (WH-05), whatever the database's default is
+returning id, set_config('synchronous_commit', 'on', true)
+"""
+_CLAIM = """
+update billing.inbox
+set state = 'applying', attempts = attempts + 1, next_attempt_at = %(hold_until)s
+where id in (
+  select id from billing.inbox
+  where object_kind = %(kind)s and object_zoho_id = %(zoho_id)s
+    and state in ('pending', 'failed', 'applying') and next_attempt_at <= %(now)s
+  order by received_at limit 500 for update skip locked)
+returning id, related, attempts, flags, received_at, event_type
+"""
+_APPLIED = """
+update billing.inbox set state = 'applied', applied_at = %(now)s, effect = %(effect)s, last_error = ''
+where id = any(%(ids)s)
+"""
+_FAILED = """
+update billing.inbox
+set state = %(state)s, next_attempt_at = %(next)s, last_error = %(error)s, attempts = %(attempts)s
+where id = %(id)s
+"""
+_DUE = """
+select distinct object_kind, object_zoho_id from billing.inbox
+where state in ('pending', 'applying', 'failed') and next_attempt_at <= %(now)s
+  and (state <> 'pending' or received_at <= %(grace)s)
+limit %(limit)s
+"""
+_KNOWN = "select event_id from billing.inbox where event_id = any(%(event_ids)s)"
+_REVIVE = """
+update billing.inbox set state = 'pending', attempts = 0, next_attempt_at = %(now)s
+where id = %(id)s and state in ('dead', 'failed', 'applied', 'ignored') and object_kind <> ''
+returning object_kind, object_zoho_id
+"""
+_DROP_BODIES = "update billing.inbox set body = null where body is not null and received_at < %(before)s"
+_DROP_ROWS = (
+    "delete from billing.inbox where received_at < %(before)s and state in ('applied', 'ignored', 'dead')"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Something Zoho told us, verified and parsed."""
+
+    dedupe_key: str
+    kind: str = "webhook"
+    event_id: str = ""
+    event_type: str = ""
+    event_time: datetime | None = None
+    subjects: list[Subject] = field(default_factory=list)
+    body: bytes | None = None
+    secret_used: int | None = None
+    flags: list[str] = field(default_factory=list)
+    sender: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The rows of one object that are being applied together."""
+
+    subject: Subject
+    rows: list[dict[str, Any]]
+
+    @property
+    def since(self) -> datetime:
+        """A read that began at or after this moment satisfies all of them."""
+        moments: list[datetime] = [row["received_at"] for row in self.rows]
+        return max(moments)
+
+    @property
+    def related(self) -> list[Subject]:
+        found = [Subject(one["kind"], one["zoho_id"]) for row in self.rows for one in row["related"]]
+        return list(dict.fromkeys(found))
+
+
+def store(conn: Conn, delivery: Delivery) -> bool:
+    """Keep the delivery; False when it was here before."""
+    first, *others = delivery.subjects or [Subject("", "")]
+    names = {
+        "dedupe_key": delivery.dedupe_key,
+        "kind": delivery.kind,
+        "event_id": delivery.event_id,
+        "event_type": delivery.event_type,
+        "event_time": delivery.event_time,
+        "object_kind": first.kind,
+        "object_zoho_id": first.zoho_id,
+        "related": Jsonb([subject.as_dict() for subject in others]),
+        "body": delivery.body,
+        "secret_used": delivery.secret_used,
+        "flags": delivery.flags,
+        "sender": delivery.sender,
+        "state": "pending" if delivery.subjects else "ignored",
+        "now": clock.now(),
+    }
+    return conn.execute(_STORE, names).fetchone() is not None
+
+
+def claim(conn: Conn, subject: Subject) -> Claim | None:
+    """Take all rows of the object that are due; None when there are none."""
+    now = clock.now()
+    names = subject.as_dict() | {"now": now, "hold_until": now + HOLD}
+    rows = conn.execute(_CLAIM, names).fetchall()
+    return Claim(subject, rows) if rows else None
+
+
+def mark_applied(conn: Conn, taken: Claim, effect: dict[str, Any]) -> None:
+    ids = [row["id"] for row in taken.rows]
+    conn.execute(_APPLIED, {"ids": ids, "now": clock.now(), "effect": Jsonb(effect)})
+
+
+def mark_failed(conn: Conn, taken: Claim, error: str, *, poisonous: bool) -> tuple[datetime, list[UUID]]:
+    """Note a failure; return when to try again, and the rows that are given up now.
+
+    ``poisonous`` tells a failure of these rows from one of Zoho's service, which does not count: an
+    outage of a day must not turn everything into dead letters.
+    """
+    now = clock.now()
+    next_tries: list[datetime] = []
+    dead: list[UUID] = []
+    for row in taken.rows:
+        attempts = row["attempts"] if poisonous else row["attempts"] - 1
+        given_up = poisonous and attempts >= MIN_ATTEMPTS and now - row["received_at"] >= MIN_AGE
+        next_try = now + (_delay(attempts) if poisonous else WAIT_FOR_ZOHO * random.uniform(0.5, 1.5))  # noqa: S311
+        conn.execute(
+            _FAILED,
+            {
+                "id": row["id"],
+                "state": "dead" if given_up else "failed",
+                "next": next_try,
+                "error": error[:500],
+                "attempts": attempts,
+            },
+        )
+        if given_up:
+            dead.append(row["id"])
+        else:
+            next_tries.append(next_try)
+    return min(next_tries, default=now), dead
+
+
+def list_due(conn: Conn, limit: int = 500) -> list[Subject]:
+    """Return the objects with rows that should be looked after now."""
+    now = clock.now()
+    rows = conn.execute(_DUE, {"now": now, "grace": now - GRACE, "limit": limit}).fetchall()
+    return [Subject(row["object_kind"], row["object_zoho_id"]) for row in rows]
+
+
+def unknown_events(conn: Conn, event_ids: list[str]) -> set[str]:
+    """Return those of the ids that never reached us."""
+    known = conn.execute(_KNOWN, {"event_ids": event_ids}).fetchall()
+    return set(event_ids) - {row["event_id"] for row in known}
+
+
+def revive(conn: Conn, inbox_id: UUID) -> Subject | None:
+    """Make a finished or dead row pending again (replay); None when it cannot be."""
+    row = conn.execute(_REVIVE, {"id": inbox_id, "now": clock.now()}).fetchone()
+    return Subject(row["object_kind"], row["object_zoho_id"]) if row else None
+
+
+def prune(conn: Conn) -> None:
+    """Drop bodies after 90 days and finished rows after 400 (WH-07)."""
+    now = clock.now()
+    conn.execute(_DROP_BODIES, {"before": now - KEEP_BODIES})
+    conn.execute(_DROP_ROWS, {"before": now - KEEP_KEYS})
+
+
+def _delay(attempts: int) -> timedelta:
+    step = DELAYS[min(max(attempts, 1), len(DELAYS)) - 1]
+    return step * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret

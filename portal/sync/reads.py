@@ -1,0 +1,106 @@
+"""The lock that is taken before an object is read from Zoho (WH-09, R6).
+
+A lease in a row, because no transaction may stay open across HTTP and no session lock survives a pooler
+(R10). Whoever dies with it loses it after LEASE; the guards of portal/mirror/rows.py hold even then.
+The lease also hands out the moment at which the read «began»: always later than the read before it, even
+where two machines' clocks disagree, so that a tie in Zoho's whole seconds is decided rightly.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from portal import clock
+from portal.db import transaction
+from portal.db.transaction import Conn, Pool
+from portal.errors import Unavailable
+from portal.sync.subjects import Subject
+
+LEASE = timedelta(seconds=90)
+_PAUSE_SECONDS = 0.1
+
+_TAKE = """
+insert into billing.object_reads as r (kind, zoho_id, holder, lease_until)
+values (%(kind)s, %(zoho_id)s, %(holder)s, %(until)s)
+on conflict (kind, zoho_id) do update set holder = excluded.holder, lease_until = excluded.lease_until
+where r.holder is null or r.lease_until <= %(now)s
+returning last_read_at
+"""
+_SETTLE = """
+update billing.object_reads set holder = null, lease_until = null, last_read_at = %(began)s
+where kind = %(kind)s and zoho_id = %(zoho_id)s and holder = %(holder)s
+"""
+_GIVE_BACK = """
+update billing.object_reads set holder = null, lease_until = null
+where kind = %(kind)s and zoho_id = %(zoho_id)s and holder = %(holder)s
+"""
+_PRUNE = "delete from billing.object_reads where holder is null and last_read_at < %(before)s"
+
+
+class Busy(Unavailable):
+    """Somebody else is reading this from Zoho right now. Try again in a moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One read under way: when it counts as begun, and when the one before it began."""
+
+    subject: Subject
+    holder: UUID
+    began: datetime
+    last_read_at: datetime | None
+
+
+@contextmanager
+def exclusive(pool: Pool, subject: Subject, *, patience: float = 5.0) -> Iterator[Read]:
+    """Be the only one who reads ``subject``. Raises :class:`Busy` when others are at it for too long."""
+    read = _take(pool, subject, patience)
+    try:
+        yield read
+    except BaseException:
+        with suppress(psycopg.Error, PoolTimeout):  # the lease then ends by itself
+            give_back(pool, read)
+        raise
+
+
+def settle(conn: Conn, read: Read) -> None:
+    """Give the lease back and remember the read, in the transaction that stores what was read."""
+    conn.execute(_SETTLE, _names(read) | {"began": read.began})
+
+
+def prune(conn: Conn, before: datetime) -> int:
+    """Forget objects that were last read before ``before``."""
+    return conn.execute(_PRUNE, {"before": before}).rowcount
+
+
+def _take(pool: Pool, subject: Subject, patience: float) -> Read:
+    holder = uuid4()
+    give_up = time.monotonic() + patience
+    while True:
+        now = clock.now()
+        names = {"holder": holder, "now": now, "until": now + LEASE}
+        with transaction.as_worker(pool) as conn:
+            row = conn.execute(_TAKE, subject.as_dict() | names).fetchone()
+        if row is not None:
+            last = row["last_read_at"]
+            began = max(now, last + timedelta(microseconds=1)) if last else now
+            return Read(subject, holder, began, last)
+        if time.monotonic() >= give_up:
+            raise Busy
+        time.sleep(_PAUSE_SECONDS)
+
+
+def give_back(pool: Pool, read: Read) -> None:
+    """Give the lease back unused."""
+    with transaction.as_worker(pool) as conn:
+        conn.execute(_GIVE_BACK, _names(read))
+
+
+def _names(read: Read) -> dict[str, object]:
+    return {**read.subject.as_dict(), "holder": read.holder}
