@@ -16,16 +16,20 @@ ZohoError
 
 One decision lives here: is an object gone, or is this a failure? Zoho says "unknown id" with HTTP 404
 or with HTTP 400 and a code per kind of object (facts.md 2.3). GONE lists the codes seen in recordings.
-It is closed by default: a code that is not listed is a Rejected, because taking a failure for "gone"
+It is closed by default: a code that is not listed is a Rejected, a 404 without Zoho's JSON (a proxy's
+page, a wrong address) is a BadAnswer, because taking a failure for "gone"
 would hide a customer's subscription. Add a code only with a recording or a sandbox case behind it.
 Texts are never looked at: Zoho translates them (facts.md 2.1).
 """
 
 from datetime import datetime
+from http import HTTPStatus
 
 from portal.errors import PortalError, Unavailable
 
 GONE = frozenset({1002, 2006, 3004, 101002, 102001})
+# "No such address" and "no such method": a wrong ZOHO_API_URL must not make every object look gone.
+WRONG_ADDRESS = frozenset({5, 37})
 TOKEN_REFUSED = frozenset({14, 57})
 THROTTLED = frozenset({44, 45, 1070})
 DAILY_LIMIT = 45
@@ -65,10 +69,11 @@ class TokenThrottled(_Waits):
 class Unauthorized(NoEffect):
     """Zoho refuses the portal's access. Nothing was changed; the support team has to reconnect it."""
 
-    def __init__(self, reason: str, what_to_do: str) -> None:
+    def __init__(self, reason: str, what_to_do: str, *, another_token_may_help: bool = False) -> None:
         super().__init__()
         self.reason = reason
         self.what_to_do = what_to_do
+        self.another_token_may_help = another_token_may_help
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.what_to_do}"
@@ -77,10 +82,11 @@ class Unauthorized(NoEffect):
 class Unreachable(NoEffect):
     """Zoho Billing does not answer. Nothing was changed; try again in a few minutes."""
 
-    def __init__(self, reason: str = "", *, status: int | None = None) -> None:
+    def __init__(self, reason: str = "", *, status: int | None = None, sent: bool = True) -> None:
         super().__init__()
         self.reason = reason
         self.status = status
+        self.sent = sent
 
     def __str__(self) -> str:
         return f"{self.message} ({self.reason})" if self.reason else self.message
@@ -132,4 +138,4 @@ class BadAnswer(ZohoError):
 
 def says_gone(status: int, code: int) -> bool:
     """Tell whether an answer with this HTTP status and Zoho code means "no such object"."""
-    return status == 404 or code in GONE  # noqa: PLR2004 - HTTP's own number
+    return code in GONE or (status == HTTPStatus.NOT_FOUND and code not in WRONG_ADDRESS)

@@ -88,12 +88,8 @@ class Invoice(Payload):
 
     @classmethod
     def prepared(cls, row: Raw) -> Raw:
-        ids = [
-            str(part["subscription_id"])
-            for part in rows_from(row.get("subscriptions"))
-            if part.get("subscription_id")
-        ]
-        lone = row.get("subscription_id")
+        several = [part.get("subscription_id") for part in rows_from(row.get("subscriptions"))]
+        ids = [str(found) for found in several or [row.get("subscription_id")] if found]
         return {
             **row,
             "number": row.get("number") or row.get("invoice_number"),

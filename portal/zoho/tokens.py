@@ -1,0 +1,315 @@
+"""The one access token that all processes share, and its renewal by one of them at a time (API-07).
+
+Zoho creates at most 10 access tokens in 10 minutes and keeps 15 alive, so the token is cached in the
+database, sealed. At 50 minutes of its hour one process claims the renewal: a single update, whose row
+lock and conditions are the double check, writes a lease. The HTTP call runs outside any transaction;
+meanwhile the others go on with the old token, or wait for the new one when the old has expired. A lease
+outlives the slowest exchange, and a process that dies in it frees the claim by its end.
+
+A refusal is remembered: no process asks again before `retry_after`, and never more than 3 times in 10
+minutes (2 of them because the API refused a token), so a misconfiguration cannot become a loop.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+
+from portal import clock
+from portal.config import Settings
+from portal.db import transaction
+from portal.db.transaction import Conn, Pool
+from portal.sealing import Keyring
+from portal.zoho.errors import TokenThrottled, Unauthorized, Unreachable, ZohoError
+from portal.zoho.oauth import AccountsServer, Grant
+
+RENEW_BEFORE = timedelta(minutes=10)
+LEASE = timedelta(seconds=30)
+WINDOW = timedelta(minutes=10)
+MOST_IN_WINDOW = 3
+MOST_AFTER_REFUSAL = 2
+PAUSE_WHEN_REFUSED = timedelta(minutes=10)
+PAUSE_WHEN_UNREACHABLE = timedelta(seconds=15)
+WAIT_SECONDS = 14.0
+_TRUSTED_FOR = timedelta(seconds=30)
+
+# The organisation of the settings, or the one that was connected last.
+_FIND = """
+select organization_id, refresh_token, access_token, access_expires_at, refreshed_at, failure, retry_after
+from billing.oauth_tokens
+where organization_id = %(organization_id)s or %(organization_id)s = ''
+order by connected_at desc nulls last
+limit 1
+"""
+
+# A refresh token from the environment needs a row to keep its access tokens in.
+_ENSURE = """
+insert into billing.oauth_tokens (organization_id) values (%(organization_id)s)
+on conflict (organization_id) do nothing
+"""
+
+# Only one process gets a row back: the update locks the row and looks again at what it finds there.
+_CLAIM = """
+update billing.oauth_tokens
+set refresh_lease = %(lease)s,
+    refresh_lease_until = %(lease_until)s,
+    refresh_attempts = %(now)s::timestamptz || array(
+      select attempt from unnest(refresh_attempts) attempt where attempt > %(window_start)s)
+where organization_id = %(organization_id)s
+  and (refresh_lease_until is null or refresh_lease_until <= %(now)s)
+  and (retry_after is null or retry_after <= %(now)s)
+  and (access_expires_at is null or access_expires_at <= %(renew_if_before)s
+       or refreshed_at <= %(refused_version)s)
+  and (select count(*) from unnest(refresh_attempts) attempt where attempt > %(window_start)s) < %(most)s
+returning refresh_token
+"""
+
+_STORE = """
+update billing.oauth_tokens
+set access_token = %(access_token)s, access_expires_at = %(expires_at)s, refreshed_at = %(now)s,
+    api_domain = %(api_domain)s, scope = coalesce(nullif(%(scope)s, ''), scope),
+    failed_at = null, failure = '', retry_after = null,
+    refresh_lease = null, refresh_lease_until = null, updated_at = %(now)s
+where organization_id = %(organization_id)s and refresh_lease = %(lease)s
+"""
+
+_FAIL = """
+update billing.oauth_tokens
+set failed_at = %(now)s, failure = %(failure)s, retry_after = %(retry_after)s,
+    refresh_attempts = case when %(counts)s then refresh_attempts
+                            else array_remove(refresh_attempts, %(claimed_at)s) end,
+    refresh_lease = null, refresh_lease_until = null, updated_at = %(now)s
+where organization_id = %(organization_id)s and refresh_lease = %(lease)s
+"""
+
+# What a fresh connection brings; everything remembered about the old one is void.
+_CONNECT = """
+insert into billing.oauth_tokens (organization_id, refresh_token, access_token, access_expires_at, api_domain,
+  accounts_server, location, scope, connected_by, connected_at, refreshed_at)
+values (%(organization_id)s, %(refresh_token)s, %(access_token)s, %(expires_at)s, %(api_domain)s,
+  %(accounts_server)s, %(location)s, %(scope)s, %(connected_by)s, %(now)s, %(now)s)
+on conflict (organization_id) do update
+set refresh_token = excluded.refresh_token, access_token = excluded.access_token,
+    access_expires_at = excluded.access_expires_at, api_domain = excluded.api_domain,
+    accounts_server = excluded.accounts_server, location = excluded.location, scope = excluded.scope,
+    connected_by = excluded.connected_by, connected_at = excluded.connected_at,
+    refreshed_at = excluded.refreshed_at, failed_at = null, failure = '', retry_after = null,
+    refresh_lease = null, refresh_lease_until = null, refresh_attempts = '{}',
+    updated_at = excluded.connected_at
+"""
+
+_LIST_SEALED = "select organization_id, refresh_token, access_token from billing.oauth_tokens for update"
+_RESEAL = """
+update billing.oauth_tokens set refresh_token = %(refresh_token)s, access_token = %(access_token)s
+where organization_id = %(organization_id)s
+"""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A usable access token, for one organisation; ``version`` is when it was handed out."""
+
+    token: str = field(repr=False)
+    organization_id: str
+    expires_at: datetime
+    version: datetime
+
+
+class Tokens:
+    """Hands out the shared access token, renewing it when it is this process's turn."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        pool: Pool,
+        keyring: Keyring,
+        accounts: AccountsServer,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._configured = settings.zoho_organization_id
+        self._from_environment = settings.zoho_refresh_token.get_secret_value()
+        self._pool = pool
+        self._keyring = keyring
+        self._accounts = accounts
+        self._sleep = sleep
+        self._held: tuple[Access, datetime] | None = None
+
+    def access(self, wait_seconds: float = WAIT_SECONDS) -> Access:
+        """Return a token that works by its dates. Raises a :class:`ZohoError` that says what to do."""
+        now = clock.now()
+        if self._held and self._held[0].expires_at - now > RENEW_BEFORE and now < self._held[1]:
+            return self._held[0]
+        return self._hold(self._current(None, wait_seconds))
+
+    def renewed(self, refused: Access, wait_seconds: float = WAIT_SECONDS) -> Access:
+        """Return another token than ``refused``, which the API would not take.
+
+        Raises :class:`Unauthorized` when a new one was fetched lately: then it is not the token.
+        """
+        self._held = None
+        return self._hold(self._current(refused, wait_seconds))
+
+    def connect(self, conn: Conn, organization_id: str, grant: Grant, **origin: Any) -> None:
+        """Store a fresh connection; ``origin``: accounts_server, location, connected_by."""
+        sealed = self._sealed(organization_id, grant)
+        known = {"accounts_server": self._accounts.url, "location": "", "connected_by": None}
+        conn.execute(_CONNECT, {**known, **origin, **sealed, "now": clock.now()})
+        self._held = None
+
+    def _hold(self, access: Access) -> Access:
+        self._held = (access, clock.now() + _TRUSTED_FOR)
+        return access
+
+    def _current(self, refused: Access | None, wait_seconds: float) -> Access:
+        """Look, renew if due and possible, and else wait for whoever does."""
+        waited, pause = 0.0, 0.05
+        while True:
+            row = self._row()
+            found = self._usable(row, refused)
+            if found and found.expires_at - clock.now() > RENEW_BEFORE:
+                return found
+            renewed = self._try_to_renew(row["organization_id"], refused)
+            if renewed or found:
+                # Not our turn, but the old token still works: nobody needs to wait.
+                return renewed or found  # type: ignore[return-value]  # one of them is there
+            self._refuse_if_hopeless(row, refused)
+            if waited >= wait_seconds:
+                raise TokenThrottled(retry_at=clock.now() + PAUSE_WHEN_UNREACHABLE)
+            self._sleep(pause)
+            waited, pause = waited + pause, min(pause * 2, 0.5)
+
+    def _row(self) -> dict[str, Any]:
+        with transaction.as_worker(self._pool) as conn:
+            wanted = {"organization_id": self._configured}
+            row = conn.execute(_FIND, wanted).fetchone()
+            if row is None and self._from_environment:
+                conn.execute(_ENSURE, wanted)
+                row = conn.execute(_FIND, wanted).fetchone()
+        if row is None or not (row["refresh_token"] or self._from_environment):
+            raise Unauthorized(
+                "no Zoho organisation is connected",
+                "connect one on the staff page Zoho connection, or with `portal zoho connect`",
+            )
+        return row
+
+    def _usable(self, row: dict[str, Any], refused: Access | None) -> Access | None:
+        """Return the stored token unless it has expired or is the refused one."""
+        if not row["access_token"] or row["access_expires_at"] <= clock.now():
+            return None
+        if refused and row["refreshed_at"] <= refused.version:
+            return None
+        organization_id = row["organization_id"]
+        token = self._keyring.open(row["access_token"], _bound(organization_id, "access_token"))
+        return Access(token, organization_id, row["access_expires_at"], row["refreshed_at"])
+
+    def _try_to_renew(self, organization_id: str, refused: Access | None) -> Access | None:
+        lease, now = uuid4(), clock.now()
+        claim = {
+            "organization_id": organization_id,
+            "lease": lease,
+            "lease_until": now + LEASE,
+            "now": now,
+            "window_start": now - WINDOW,
+            "renew_if_before": now + RENEW_BEFORE,
+            "refused_version": refused.version if refused else None,
+            "most": MOST_AFTER_REFUSAL if refused else MOST_IN_WINDOW,
+        }
+        with transaction.as_worker(self._pool) as conn:
+            row = conn.execute(_CLAIM, claim).fetchone()
+        return self._renew(organization_id, row["refresh_token"], lease, now) if row else None
+
+    def _renew(self, organization_id: str, sealed: bytes | None, lease: UUID, claimed_at: datetime) -> Access:
+        refresh_token = self._from_environment
+        try:
+            if sealed:
+                refresh_token = self._keyring.open(sealed, _bound(organization_id, "refresh_token"))
+            grant = self._accounts.refresh(refresh_token)
+        except ZohoError as problem:
+            self._remember_failure(organization_id, lease, claimed_at, problem)
+            raise
+        now = clock.now()
+        values = {**self._sealed(organization_id, grant), "lease": lease, "now": now}
+        with transaction.as_worker(self._pool) as conn:
+            conn.execute(_STORE, values)
+        log.info("zoho_token_renewed", organization_id=organization_id)
+        return Access(grant.access_token, organization_id, grant.expires_at, now)
+
+    def _remember_failure(
+        self, organization_id: str, lease: UUID, claimed_at: datetime, problem: ZohoError
+    ) -> None:
+        now = clock.now()
+        unreachable = isinstance(problem, Unreachable)
+        never_sent = isinstance(problem, Unreachable) and not problem.sent
+        values = {
+            "organization_id": organization_id,
+            "lease": lease,
+            "claimed_at": claimed_at,
+            "now": now,
+            "failure": str(problem),
+            "retry_after": now + (PAUSE_WHEN_UNREACHABLE if unreachable else PAUSE_WHEN_REFUSED),
+            # What never reached the accounts server cannot have made a token there.
+            "counts": not never_sent,
+        }
+        with transaction.as_worker(self._pool) as conn:
+            conn.execute(_FAIL, values)
+        log.error("zoho_token_refused", organization_id=organization_id, problem=str(problem))
+
+    def _refuse_if_hopeless(self, row: dict[str, Any], refused: Access | None) -> None:
+        """Raise when waiting will not help: a remembered refusal, or the API refuses fresh tokens."""
+        now = clock.now()
+        if row["retry_after"] and row["retry_after"] > now:
+            raise _remembered(row["failure"], row["retry_after"])
+        if refused and now - refused.version < WINDOW:
+            raise Unauthorized(
+                "Zoho refuses a fresh access token",
+                "check that the connection's scopes and the user's permissions cover this operation",
+            )
+
+    def _sealed(self, organization_id: str, grant: Grant) -> dict[str, Any]:
+        def seal(token: str, column: str) -> bytes | None:
+            return self._keyring.seal(token, _bound(organization_id, column)) if token else None
+
+        return {
+            "organization_id": organization_id,
+            "access_token": seal(grant.access_token, "access_token"),
+            "refresh_token": seal(grant.refresh_token, "refresh_token"),
+            "expires_at": grant.expires_at,
+            "api_domain": grant.api_domain,
+            "scope": grant.scope,
+        }
+
+
+def reseal(conn: Conn, keyring: Keyring) -> int:
+    """Seal every stored token with the newest key (CRY-01); return how many rows changed."""
+    changed = 0
+    for row in conn.execute(_LIST_SEALED).fetchall():
+        old = {column: row[column] for column in ("refresh_token", "access_token")}
+        if all(keyring.is_current(value) for value in old.values() if value):
+            continue
+        new = {column: _reseal(keyring, row, column) for column in old}
+        conn.execute(_RESEAL, {"organization_id": row["organization_id"], **new})
+        changed += 1
+    return changed
+
+
+def _reseal(keyring: Keyring, row: dict[str, Any], column: str) -> bytes | None:
+    bound = _bound(row["organization_id"], column)
+    return keyring.seal(keyring.open(row[column], bound), bound) if row[column] else None
+
+
+def _bound(organization_id: str, column: str) -> str:
+    return f"billing.oauth_tokens/{organization_id}/{column}"
+
+
+def _remembered(failure: str, retry_at: datetime) -> ZohoError:
+    """Raise again what the accounts server said last, without asking it again."""
+    reason, colon, what_to_do = failure.partition(": ")
+    if colon:
+        return Unauthorized(reason, what_to_do)
+    return TokenThrottled(retry_at=retry_at)
