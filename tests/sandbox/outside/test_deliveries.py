@@ -1,0 +1,298 @@
+"""Events and their deliveries: signed, repeated, resent, and never lost with the process (facts 7)."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import pytest
+
+from sandbox.app import create_app
+from sandbox.settings import Settings
+from sandbox.webhooks.signing import HEADER, signature, string_to_sign
+from tests.harness.processes import Process, free_port, until
+from tests.sandbox.outside.conftest import Bench, Receiver
+
+SECRET = "SandboxWebhookSecret01"
+INVOICE = {"invoice_id": "9001", "customer_id": "7001", "customer_name": "Bowman Furniture", "total": 50}
+
+
+def hook(bench: Bench, receiver: Receiver, **more: object) -> None:
+    bench.control("webhooks", {"url": receiver.url, "secret": SECRET} | more)
+
+
+def statuses(bench: Bench) -> list[str]:
+    return [row["status"] for row in bench.control("deliveries")["deliveries"]]
+
+
+def test_7_3_body_of_a_webhook_is_the_payload_of_the_event(bench: Bench, receiver: Receiver) -> None:
+    hook(bench, receiver)
+    bench.emit()
+    bench.pump()
+
+    listed = bench.client.get("/billing/v1/events", headers=bench.headers()).json
+    newest = listed["events"][0]
+    shown = bench.client.get(f"/billing/v1/events/{newest['event_id']}", headers=bench.headers()).json
+
+    assert "payload" not in newest
+    assert json.loads(receiver.bodies()[0]) == shown["event"]["payload"]
+    assert shown["event"]["webhooks"][0]["status"] == "success"
+    assert set(shown["event"]["webhooks"][0]) == {"webhook_id", "url", "status", "last_updated_time"}
+
+
+def test_7_6_delivery_is_signed_over_query_and_raw_body(bench: Bench, receiver: Receiver) -> None:
+    hook(bench, receiver, url=receiver.url + "?tenant=acme", query={"region": "us"})
+    bench.emit()
+    bench.pump()
+
+    headers, body, path = receiver.got[0]
+    assert path.endswith("?tenant=acme&region=us")
+    assert headers[HEADER] == signature(SECRET, b"regionustenantacme" + body)
+
+
+@pytest.mark.parametrize("encoding", ["hex", "HEX", "base64"])
+def test_7_6_signature_encoding_follows_switch_u14(bench: Bench, receiver: Receiver, encoding: str) -> None:
+    bench.control("settings", {"u14_signature": encoding})
+    hook(bench, receiver)
+    bench.emit()
+    bench.pump()
+
+    headers, body, _ = receiver.got[0]
+    signed = string_to_sign(receiver.url, body, form=False)
+    assert headers[HEADER] == signature(SECRET, signed, encoding)
+
+
+def test_7_5_workflow_webhook_sends_the_record_without_an_envelope(bench: Bench, receiver: Receiver) -> None:
+    hook(bench, receiver, payload="workflow", method="PUT", headers={"X-WEBHOOK-KEY": "k"})
+    bench.emit("invoice_notification", invoice=INVOICE)
+    bench.pump()
+
+    headers, body, _ = receiver.got[0]
+    assert json.loads(body) == {"invoice": INVOICE}
+    assert headers["X-WEBHOOK-KEY"] == "k"
+
+
+def test_7_6_form_webhook_signs_the_decoded_pairs(bench: Bench, receiver: Receiver) -> None:
+    form = {"customer_name": "${INVOICE.CUSTOMER_NAME}", "total": "${INVOICE.TOTAL}"}
+    hook(bench, receiver, payload="workflow", payload_type="form", form=form)
+    bench.emit("invoice_notification", invoice=INVOICE)
+    bench.pump()
+
+    headers, body, _ = receiver.got[0]
+    assert dict(parse_qsl(body.decode())) == {"customer_name": "Bowman Furniture", "total": "50"}
+    assert headers[HEADER] == signature(SECRET, b"customer_nameBowman Furnituretotal50")
+
+
+def test_7_1_raw_webhook_fills_its_placeholders(bench: Bench, receiver: Receiver) -> None:
+    raw = '{"id":"${INVOICE.INVOICE_ID}","who":"${INVOICE.CUSTOMER_NAME}","none":"${INVOICE.X}"}'
+    hook(bench, receiver, payload="workflow", payload_type="raw", raw=raw)
+    bench.emit("invoice_notification", invoice=INVOICE | {"customer_name": 'A "B"'})
+    bench.pump()
+
+    assert json.loads(receiver.bodies()[0]) == {"id": "9001", "who": 'A "B"', "none": ""}
+
+
+def test_7_1_endpoint_gets_only_the_events_it_chose(bench: Bench, receiver: Receiver) -> None:
+    hook(bench, receiver, events=["payment_thankyou"])
+    bench.emit("subscription_created")
+    bench.emit("payment_thankyou", payment={"payment_id": "8001"})
+
+    assert bench.pump() == 1
+
+
+def test_7_2_growing_retries_follow_the_virtual_clock(bench: Bench, receiver: Receiver) -> None:
+    receiver.answer = lambda number: 200 if number == 3 else 503
+    bench.control("settings", {"u1_webhook_retries": "growing"})
+    hook(bench, receiver)
+    bench.emit()
+
+    assert bench.pump() == 1
+    assert bench.pump() == 0, "the next try is not due yet"
+    bench.control("clock", {"advance_seconds": 6})
+    assert bench.pump() == 1
+    assert statuses(bench) == ["scheduled"]
+    bench.control("clock", {"advance_minutes": 6})
+    assert bench.pump() == 1
+    assert statuses(bench) == ["success"]
+
+
+def test_7_2_without_retries_a_failure_is_final(bench: Bench, receiver: Receiver) -> None:
+    receiver.answer = lambda _: 500
+    bench.control("settings", {"u1_webhook_retries": "none"})
+    hook(bench, receiver)
+    bench.emit()
+    bench.pump()
+
+    assert statuses(bench) == ["failure"]
+
+
+def test_7_2_endpoint_is_switched_off_after_failures_when_u1_says_so(
+    bench: Bench, receiver: Receiver
+) -> None:
+    receiver.answer = lambda _: 500
+    bench.control("settings", {"u1_webhook_retries": "none", "u1_webhook_disable_after": 2})
+    hook(bench, receiver)
+    for _ in range(3):
+        bench.emit()
+        bench.pump()
+
+    assert len(receiver.got) == 2
+    assert bench.control("webhooks")["webhooks"][0]["active"] is False
+
+
+def test_7_2_a_redirect_is_no_success(bench: Bench, receiver: Receiver) -> None:
+    receiver.answer = lambda _: 302
+    bench.control("settings", {"u1_webhook_retries": "none"})
+    hook(bench, receiver)
+    bench.emit()
+    bench.pump()
+
+    assert statuses(bench) == ["failure"]
+
+
+def test_7_2_resend_delivers_the_same_body_again(bench: Bench, receiver: Receiver) -> None:
+    hook(bench, receiver)
+    bench.emit()
+    bench.pump()
+    event_id = bench.control("events")["events"][0]["event_id"]
+
+    bench.control(f"events/{event_id}/resend", {})
+    bench.pump()
+
+    first, again = receiver.bodies()
+    assert first == again
+
+
+def test_several_endpoints_each_get_their_own_signature(bench: Bench, receiver: Receiver) -> None:
+    other = SECRET.replace("01", "02")
+    pair = [{"url": receiver.url + "?a=1", "secret": SECRET}, {"url": receiver.url, "secret": other}]
+    bench.control("webhooks", pair)
+    bench.emit()
+
+    assert bench.pump() == 2
+    assert len({headers[HEADER] for headers, _, _ in receiver.got}) == 2
+
+
+def test_7_7_log_forgets_after_180_days_and_filters_by_type_and_day(bench: Bench) -> None:
+    bench.emit("subscription_created")
+    bench.control("clock", {"advance_days": 100})
+    bench.emit("invoice_notification", invoice=INVOICE)
+    today = bench.control("clock")["today"]
+
+    def listed(**query: str) -> list[str]:
+        answer = bench.client.get("/billing/v1/events", query_string=query, headers=bench.headers())
+        mine = ("subscription_created", "invoice_notification")
+        rows = [row for row in answer.json["events"] if row["event_type"] in mine]
+        return [row["event_type"] for row in rows]
+
+    assert listed(date_start=today) == ["invoice_notification"]
+    assert set(listed(filter_by="EventType.subscription_created")) == {"subscription_created"}
+    assert listed()[0] == "invoice_notification"
+    bench.control("clock", {"advance_days": 81})
+    assert set(listed(filter_by="EventType.subscription_created", date_end=today)) == set()
+
+
+@pytest.mark.parametrize(("switch", "shape"), [("object", dict), ("string", str)])
+def test_7_3_payload_shape_follows_switch_u11(bench: Bench, switch: str, shape: type) -> None:
+    bench.control("settings", {"u11_event_payload": switch, "u11_event_time": "timestamp"})
+    bench.emit()
+    event_id = bench.control("events")["events"][0]["event_id"]
+
+    event = bench.client.get(f"/billing/v1/events/{event_id}", headers=bench.headers()).json["event"]
+
+    assert type(event["payload"]) is shape
+    assert datetime.strptime(event["event_time"], "%Y-%m-%dT%H:%M:%S%z")
+
+
+@pytest.mark.parametrize(
+    ("weather", "sent", "arrived"),
+    [
+        ({"drop": 1}, ["failure"] * 4, 0),
+        ({"drop": 1, "drop_as": "success"}, ["success"] * 4, 0),
+        ({"drop": 1, "drop_as": "silent"}, [], 0),
+        ({"duplicate": 1, "copies": [3, 3]}, ["success"] * 12, 12),
+        ({"forge": 1}, ["success"] * 8, 8),
+    ],
+)
+def test_weather_over_webhooks(
+    bench: Bench, receiver: Receiver, weather: dict[str, object], sent: list[str], arrived: int
+) -> None:
+    hook(bench, receiver)
+    bench.control("faults", {"webhooks": weather, "seed": 3})
+    for _ in range(4):
+        bench.emit()
+    bench.pump(everything=True)
+
+    assert statuses(bench) == sent
+    assert len(receiver.got) == arrived
+
+
+def test_corrupted_delivery_does_not_fit_its_signature_and_is_repeated_whole(
+    bench: Bench, receiver: Receiver
+) -> None:
+    receiver.answer = lambda number: 401 if number == 1 else 200
+    bench.control("settings", {"u1_webhook_retries": "growing"})
+    hook(bench, receiver)
+    bench.control("faults", {"webhooks": {"corrupt": 1}})
+    bench.emit()
+    bench.pump(everything=True)
+
+    fits = [headers[HEADER] == signature(SECRET, body) for headers, body, _ in receiver.got]
+    assert fits == [False, True]
+
+
+def test_delayed_and_reordered_deliveries_wait_for_their_time(bench: Bench, receiver: Receiver) -> None:
+    hook(bench, receiver)
+    bench.control("faults", {"webhooks": {"delay_s": [60, 3600], "reorder": True}, "seed": 5})
+    for number in range(8):
+        bench.emit(subscription={"subscription_id": str(number)})
+
+    assert bench.pump() == 0
+    bench.control("clock", {"advance_hours": 2})
+    assert bench.pump() == 8
+    order = [json.loads(body)["data"]["subscription"]["subscription_id"] for body in receiver.bodies()]
+    assert sorted(order) == [str(number) for number in range(8)]
+    assert order != sorted(order)
+
+
+def test_scheduled_deliveries_survive_kill_9_of_the_real_process(
+    made_world: Path, tmp_path: Path, receiver: Receiver
+) -> None:
+    folder = tmp_path / "world"
+    shutil.copytree(made_world, folder)
+    app = create_app(Settings(data=folder, deliver="manual"))
+    bench = Bench(app, app.extensions["sandbox_world"], app.test_client())
+    hook(bench, receiver)
+    for number in range(60):
+        bench.emit(subscription={"subscription_id": str(number)})
+    bench.world.store.close()
+    port, smtp = free_port(), free_port()
+    env = {"SANDBOX_DATA": str(folder), "SANDBOX_PORT": str(port), "SANDBOX_SMTP_PORT": str(smtp)}
+
+    def running() -> Process:
+        command = [sys.executable, "-m", "sandbox"]
+        return Process("sandbox", command, {**os.environ, **env}, tmp_path / "sandbox.log")
+
+    first = running()
+    first.start()
+    until(lambda: len(receiver.got) >= 10, what="the first ten deliveries")
+    first.kill()
+    second = running()
+    second.start()
+    try:
+        ids = until(lambda: arrived(receiver, 60), what="the rest after the restart")
+    finally:
+        second.stop()
+
+    assert ids == {str(number) for number in range(60)}
+
+
+def arrived(receiver: Receiver, wanted: int) -> set[str]:
+    bodies = [json.loads(body) for body in receiver.bodies()]
+    ids = {body["data"]["subscription"]["subscription_id"] for body in bodies}
+    return ids if len(ids) == wanted else set()
