@@ -26,7 +26,7 @@ lint: dev-setup ## Style, types, import contracts, templates, SQL
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/djlint --quiet --lint --check templates
+	$(BIN)/djlint --quiet --lint templates
 	$(BIN)/squawk portal/db/migrations/*.sql
 
 scan: dev-setup scan-setup ## Security scans: bandit, semgrep with our own rules, secrets
@@ -60,7 +60,6 @@ screenshots: dev-setup ## Every page and state at 390 and 1280 px, light and dar
 fix: dev-setup ## Mend what tools can mend
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
-	$(BIN)/djlint --quiet --reformat templates || true
 
 lock: run-setup ## Pin requirements*.in into requirements*.txt, with hashes
 	@test -x .venv-lock/bin/uv || { $(PY) -m venv .venv-lock && .venv-lock/bin/python -m pip install -q uv; }
