@@ -13,6 +13,7 @@ from typing import NoReturn
 from sandbox import dates
 from sandbox.engine import customers, invoices, subscriptions
 from sandbox.hosted_pages import acts
+from sandbox.hosted_pages.amounts import shown
 from sandbox.hosted_pages.payment import Card, Entered
 from sandbox.money import ZERO, dec, total
 from sandbox.tx import Doc, Tx
@@ -95,7 +96,7 @@ def _summed(tx: Tx, customer: Doc, sub: Doc | None, raised: list[Doc], held: lis
     return Quote(
         customer=customer,
         currency=customer["currency"],
-        lines=[_line(each) for each in every],
+        lines=[_line(each, customer["currency"]) for each in every],
         discount=total(each["discount"] for each in every),
         coupon=next((invoice["coupon"] for invoice in raised if invoice["coupon"]), ""),
         taxes=[Line(tax["name"], "", dec(tax["amount"])) for invoice in raised for tax in invoice["taxes"]],
@@ -106,6 +107,7 @@ def _summed(tx: Tx, customer: Doc, sub: Doc | None, raised: list[Doc], held: lis
     )
 
 
-def _line(each: Doc) -> Line:
-    detail = f"{each['quantity']} × {each['price']}" if int(each["quantity"]) > 1 else ""
+def _line(each: Doc, currency: str) -> Line:
+    count = int(each["quantity"])
+    detail = f"{count} × {shown(dec(each['price']), currency)}" if count > 1 else ""
     return Line(each["name"], detail, dec(each["gross"]))

@@ -7,9 +7,10 @@ from datetime import date
 from decimal import Decimal
 
 from sandbox.errors import Declined
+from sandbox.hosted_pages.amounts import shown
 from sandbox.hosted_pages.payment import Entered
 from sandbox.hosted_pages.rehearsal import Quote
-from sandbox.money import dec, precision, rounded, symbol
+from sandbox.money import dec
 from sandbox.tx import Doc
 from sandbox.world import World
 
@@ -66,12 +67,6 @@ def merchant(_world: World) -> str:
     return MERCHANT
 
 
-def money(amount: Decimal, currency: str) -> str:
-    """`$1,234.50`; yen without decimals; a real minus sign."""
-    shown = f"{rounded(abs(amount), precision(currency)):,}"
-    return f"{'−' if amount < 0 else ''}{symbol(currency)}{shown}"
-
-
 def day(text: str) -> str:
     """A date in full words."""
     read = date.fromisoformat(text[:10])
@@ -122,6 +117,23 @@ class Page:
         )
 
     @property
+    def on_file(self) -> list[Doc]:
+        """Methods to choose from; a page that adds or edits one offers none."""
+        return self.quote.methods if self.buys or self.page["kind"] == "updatecard" else []
+
+    @property
+    def asks(self) -> str:
+        """The question above the choice."""
+        return "How do you want to pay?" if self.buys else "Which method do you want to use?"
+
+    def takes(self, kind: str) -> bool:
+        """Editing a card asks for a card, editing a bank account for a bank account."""
+        asked = self.page["asked"]
+        if self.page["kind"] != "updatepaymentmethod":
+            return True
+        return bool(asked.get("card_id")) == (kind == "card")
+
+    @property
     def due(self) -> str:
         return self.money(self.quote.due)
 
@@ -144,12 +156,14 @@ class Page:
     def later(self) -> str:
         """What comes after today, in one sentence."""
         sub = self.quote.subscription
-        if not sub or self.page["kind"] in ("addpaymentmethod", "updatepaymentmethod", "invoicepayment"):
+        if not sub or self.page["kind"] not in ("newsubscription", "updatesubscription", "updatecard"):
             return ""
         amount = f"{self.money(dec(sub['amount']))} {self.every}"
         if self.trial_ends:
             return f"Free until {self.trial_ends}, then {amount}. Cancel before and you pay nothing."
         starts = sub.get("next_billing_at") or sub.get("starts_at", "")
+        if self.page["kind"] == "updatecard":
+            return f"You pay {amount}. The next payment, on {day(starts)}, uses the method you choose here."
         return f"Then {amount}, next on {day(starts)}." if starts else f"Then {amount}."
 
     @property
@@ -159,7 +173,7 @@ class Page:
         return f"a {unit}" if count == 1 else f"every {count} {unit}s"
 
     def money(self, amount: Decimal) -> str:
-        return money(amount, self.quote.currency)
+        return shown(amount, self.quote.currency)
 
     def method_name(self, method: Doc) -> str:
         return method_name(method)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from markupsafe import Markup
+
 from sandbox import mailbox
 from sandbox.supabase_auth import errors, gate, users
 from sandbox.supabase_auth.one_time import Issued
@@ -15,6 +17,8 @@ from sandbox.tx import Tx
 from sandbox.world import current
 
 SENDER = "Northwind Cloud <auth@northwind.example>"
+PAPER = "font:16px/1.5 system-ui,sans-serif;max-width:32rem;margin:16px;color:#1d2126"
+BUTTON = "background:#1f4fd8;color:#fff;padding:12px 20px;border-radius:6px;text-decoration:none"
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 
@@ -98,9 +102,8 @@ def _text(letter: Letter, code: str, address: str) -> str:
 
 
 def _html(letter: Letter, code: str, address: str) -> str:
-    href = address.replace("&", "&amp;").replace('"', "&quot;")
-    button = f'<p><a href="{href}">{letter.button}</a></p>' if address else ""
-    return (
-        f"<h2>{letter.subject}</h2><p>{letter.opening}</p>{button}"
-        f"<p>Or enter this code: <strong>{code}</strong></p><p>It works for one hour.</p>"
-    )
+    button = Markup('<p><a href="{}" style="{}">{}</a></p>').format(address, BUTTON, letter.button)
+    return Markup(
+        '<div style="{}"><h2>{}</h2><p>{}</p>{}<p>Or enter this code: <strong>{}</strong></p>'
+        "<p>It works for one hour.</p></div>"
+    ).format(PAPER, letter.subject, letter.opening, button if address else "", code)
