@@ -7,7 +7,7 @@ up (a search by `reference_id`, a fresh read) and never asks again by itself (CO
 import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 from portal.config import Settings
 from portal.db.transaction import Pool
@@ -17,24 +17,33 @@ from portal.zoho.calls import Caller
 from portal.zoho.errors import BadAnswer, OutcomeUnknown
 from portal.zoho.oauth import AccountsServer
 from portal.zoho.payloads import Customer, HostedPage, Invoice, Payment, Raw, Refund, Subscription
-from portal.zoho.reader import Kind, Page, ZohoReader
+from portal.zoho.reader import Kind, ZohoReader
 from portal.zoho.tokens import Tokens
 from portal.zoho.transport import Transport
 
-__all__ = ["Page", "ZohoClient", "build"]
-
-
-def build(
-    settings: Settings, pool: Pool, keyring: Keyring, sleep: Callable[[float], None] = time.sleep
-) -> "ZohoClient":
-    """Compose the client; ``sleep`` lets a simulation wait in its own time."""
-    tokens = Tokens(settings, pool, keyring, AccountsServer(settings), sleep)
-    transport = Transport([settings.zoho_api_url])
-    root = f"{settings.zoho_api_url.rstrip('/')}/billing/v1"
-    return ZohoClient(Caller(root, transport, tokens, Budget(settings, pool, sleep)), tokens)
+# The kinds of hosted page in our words (the schema's), and Zoho's name of each (facts.md 4.1).
+HOSTED_PAGES = {
+    "new_subscription": "newsubscription",
+    "update_subscription": "updatesubscription",
+    "update_card": "updatecard",
+    "add_payment_method": "addpaymentmethod",
+    "update_payment_method": "updatepaymentmethod",
+    "invoice_payment": "invoicepayment",
+    "one_time_addon": "buyonetimeaddon",
+}
 
 
 class ZohoClient(ZohoReader):
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, pool: Pool, keyring: Keyring, sleep: Callable[[float], None] = time.sleep
+    ) -> Self:
+        """Compose the client; ``sleep`` lets a simulation wait in its own time."""
+        tokens = Tokens(settings, pool, keyring, AccountsServer(settings), sleep)
+        transport = Transport([settings.zoho_api_url])
+        root = f"{settings.zoho_api_url.rstrip('/')}/billing/v1"
+        return cls(Caller(root, transport, tokens, Budget(settings, pool, sleep)), tokens)
+
     def create_customer(self, body: Mapping[str, Any]) -> Customer:
         return _made(Customer, self._act("POST", "/customers", body=body), "customer")
 
@@ -43,8 +52,8 @@ class ZohoClient(ZohoReader):
         return _made(Customer, answer, "customer")
 
     def create_hosted_page(self, kind: str, body: Mapping[str, Any]) -> HostedPage:
-        """Make a page of ``kind``: newsubscription, updatecard, ... (facts.md 4.1)."""
-        answer = self._act("POST", "/hostedpages/{id}", kind, body=body)
+        """Make a page of one of the ``HOSTED_PAGES``; it lives for an hour, so on the click, not before."""
+        answer = self._act("POST", "/hostedpages/{id}", HOSTED_PAGES[kind], body=body)
         return _made(HostedPage, {"hostedpage": answer, **answer}, "hostedpage")
 
     def create_subscription(self, body: Mapping[str, Any]) -> Subscription:
@@ -65,11 +74,15 @@ class ZohoClient(ZohoReader):
     def reactivate(self, subscription_id: str) -> Subscription:
         return self._subscription(self._act("POST", "/subscriptions/{id}/reactivate", subscription_id))
 
-    def pause(self, subscription_id: str, body: Mapping[str, Any]) -> Subscription:
+    def pause(self, subscription_id: str, pause_at: str, reason: str = "") -> Subscription:
+        """Pause from the day ``pause_at`` (YYYY-MM-DD) on."""
+        body = {"pause_at": pause_at, "reason": reason}
         answer = self._act("POST", "/subscriptions/{id}/pause", subscription_id, body=body)
         return self._subscription(answer)
 
-    def resume(self, subscription_id: str, body: Mapping[str, Any]) -> Subscription:
+    def resume(self, subscription_id: str, resume_at: str, reason: str = "") -> Subscription:
+        """Go on from the day ``resume_at`` (YYYY-MM-DD) on."""
+        body = {"resume_at": resume_at, "reason": reason}
         answer = self._act("POST", "/subscriptions/{id}/resume", subscription_id, body=body)
         return self._subscription(answer)
 
@@ -103,17 +116,14 @@ class ZohoClient(ZohoReader):
         answer = self._act("POST", "/subscriptions/{id}/buyonetimeaddon", subscription_id, body=body)
         return _made(Invoice, answer, "invoice")
 
-    def collect(self, invoice_id: str, *, card_id: str = "", account_id: str = "") -> Payment:
-        """Charge an open invoice to a card or bank account on file (facts.md 6.1).
+    def collect(self, invoice_id: str, method: Mapping[str, str]) -> Payment:
+        """Charge an open invoice to {"card_id": ...} or {"account_id": ...} on file (facts.md 6.1).
 
         A decline is a Rejected or a payment whose status is not "success" (U12): look at both.
         """
-        if bool(card_id) == bool(account_id):
+        if len(method) != 1 or not method.keys() <= {"card_id", "account_id"} or not all(method.values()):
             raise ValueError("charge either a card or a bank account")
-        body = {"card_id": card_id} if card_id else {"account_id": account_id}
-        return Payment.parse(
-            self._act("POST", "/invoices/{id}/collect", invoice_id, body=body).get("payment")
-        )
+        return _made(Payment, self._act("POST", "/invoices/{id}/collect", invoice_id, body=method), "payment")
 
     def refund_payment(self, payment_id: str, amount: Decimal, description: str = "") -> Refund:
         body = {"amount": _json_number(amount), "description": description}

@@ -22,6 +22,7 @@ import structlog
 from portal import clock
 from portal.config import Settings
 from portal.db import transaction
+from portal.db.rotation import bound_to
 from portal.db.transaction import Conn, Pool
 from portal.sealing import Keyring
 from portal.zoho.errors import TokenThrottled, Unauthorized, Unreachable, ZohoError
@@ -100,12 +101,6 @@ set refresh_token = excluded.refresh_token, access_token = excluded.access_token
     refreshed_at = excluded.refreshed_at, failed_at = null, failure = '', retry_after = null,
     refresh_lease = null, refresh_lease_until = null, refresh_attempts = '{}',
     updated_at = excluded.connected_at
-"""
-
-_LIST_SEALED = "select organization_id, refresh_token, access_token from billing.oauth_tokens for update"
-_RESEAL = """
-update billing.oauth_tokens set refresh_token = %(refresh_token)s, access_token = %(access_token)s
-where organization_id = %(organization_id)s
 """
 
 log = structlog.get_logger()
@@ -205,7 +200,9 @@ class Tokens:
         if refused and row["refreshed_at"] <= refused.version:
             return None
         organization_id = row["organization_id"]
-        token = self._keyring.open(row["access_token"], _bound(organization_id, "access_token"))
+        token = self._keyring.open(
+            row["access_token"], bound_to("oauth_tokens", "access_token", organization_id)
+        )
         return Access(token, organization_id, row["access_expires_at"], row["refreshed_at"])
 
     def _try_to_renew(self, organization_id: str, refused: Access | None) -> Access | None:
@@ -228,7 +225,9 @@ class Tokens:
         refresh_token = self._from_environment
         try:
             if sealed:
-                refresh_token = self._keyring.open(sealed, _bound(organization_id, "refresh_token"))
+                refresh_token = self._keyring.open(
+                    sealed, bound_to("oauth_tokens", "refresh_token", organization_id)
+                )
             grant = self._accounts.refresh(refresh_token)
         except ZohoError as problem:
             self._remember_failure(organization_id, lease, claimed_at, problem)
@@ -273,7 +272,11 @@ class Tokens:
 
     def _sealed(self, organization_id: str, grant: Grant) -> dict[str, Any]:
         def seal(token: str, column: str) -> bytes | None:
-            return self._keyring.seal(token, _bound(organization_id, column)) if token else None
+            return (
+                self._keyring.seal(token, bound_to("oauth_tokens", column, organization_id))
+                if token
+                else None
+            )
 
         return {
             "organization_id": organization_id,
@@ -283,28 +286,6 @@ class Tokens:
             "api_domain": grant.api_domain,
             "scope": grant.scope,
         }
-
-
-def reseal(conn: Conn, keyring: Keyring) -> int:
-    """Seal every stored token with the newest key (CRY-01); return how many rows changed."""
-    changed = 0
-    for row in conn.execute(_LIST_SEALED).fetchall():
-        old = {column: row[column] for column in ("refresh_token", "access_token")}
-        if all(keyring.is_current(value) for value in old.values() if value):
-            continue
-        new = {column: _reseal(keyring, row, column) for column in old}
-        conn.execute(_RESEAL, {"organization_id": row["organization_id"], **new})
-        changed += 1
-    return changed
-
-
-def _reseal(keyring: Keyring, row: dict[str, Any], column: str) -> bytes | None:
-    bound = _bound(row["organization_id"], column)
-    return keyring.seal(keyring.open(row[column], bound), bound) if row[column] else None
-
-
-def _bound(organization_id: str, column: str) -> str:
-    return f"billing.oauth_tokens/{organization_id}/{column}"
 
 
 def _remembered(failure: str, retry_at: datetime) -> ZohoError:
