@@ -36,7 +36,7 @@ def build(settings: Settings, *, name: str = "portal-web", pool_size: int | None
     """
     from portal.mail import transport
     from portal.people.supabase_auth import SupabaseAuth
-    from portal.zoho.client import ZohoClient
+    from portal.zoho import client
 
     keyring = Keyring.from_settings(settings.encryption_keys)
     pool = open_pool(
@@ -49,7 +49,7 @@ def build(settings: Settings, *, name: str = "portal-web", pool_size: int | None
         settings=settings,
         pool=pool,
         keyring=keyring,
-        zoho=ZohoClient.from_settings(settings, pool, keyring),
+        zoho=client.build(settings, pool, keyring),
         auth=SupabaseAuth(settings),
         mail=transport.from_settings(settings),
     )

@@ -8,11 +8,13 @@ brings what may have changed into the mirror by the one refresh path.
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from portal.billing import declines
 from portal.billing.catalogue import Choice
 from portal.db import transaction
 from portal.errors import PortalError
 from portal.sync import customers, hosted_results, intents, refresh
 from portal.sync.intents import Act, Intent
+from portal.zoho import errors as zoho_errors
 from portal.zoho import payloads
 
 if TYPE_CHECKING:
@@ -111,7 +113,8 @@ def _find_reactivated(services: "Services", intent: Intent) -> Result | None:
 
 
 def _pause(services: "Services", intent: Intent) -> Result:
-    services.zoho.pause(intent.subject_zoho_id, intent.request["pause_at"], intent.request.get("reason", ""))
+    body = {"pause_at": intent.request["pause_at"], "reason": intent.request.get("reason", "")}
+    services.zoho.pause(intent.subject_zoho_id, body)
     return {}
 
 
@@ -121,7 +124,7 @@ def _find_paused(services: "Services", intent: Intent) -> Result | None:
 
 
 def _resume(services: "Services", intent: Intent) -> Result:
-    services.zoho.resume(intent.subject_zoho_id, intent.request["resume_at"])
+    services.zoho.resume(intent.subject_zoho_id, {"resume_at": intent.request["resume_at"]})
     return {}
 
 
@@ -159,7 +162,12 @@ def _status(services: "Services", intent: Intent) -> str:
 
 def _collect(services: "Services", intent: Intent) -> Result:
     field = _method_field(intent.request["method_kind"])
-    payment = services.zoho.collect(intent.subject_zoho_id, {field: intent.request["method_zoho_id"]})
+    payment = services.zoho.collect(intent.subject_zoho_id, **{field: intent.request["method_zoho_id"]})
+    if payment.status == "failure":
+        # Zoho may say a decline as a payment that failed, or refuse the call (facts.md U12).
+        raise zoho_errors.Rejected(
+            0, f"The payment did not go through: {declines.reason(payment.charge.error_code)}.", 200
+        )
     return {"payment_zoho_id": payment.zoho_id}
 
 

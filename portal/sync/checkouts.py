@@ -187,8 +187,7 @@ def prepare(services: "Services", checkout_id: UUID) -> Checkout:
     checkout = Checkout.from_row(row)
     try:
         customer_id = customers.ensure(services, checkout.account_id, checkout.user_id)
-        body = hosted_results.request_body(services, checkout, customer_id)
-        page = services.zoho.create_hosted_page(checkout.kind, body)
+        page = hosted_results.create(services, checkout, customer_id)
     except zoho_errors.Rejected as refusal:
         return _change(services, checkout, "failed", problem=refusal.message)
     except PortalError as trouble:
