@@ -11,6 +11,7 @@ IdentityError
 ├── EmailTaken          somebody else has this address
 ├── SessionGone         the provider has ended this session: sign in again
 ├── TooManyTries        the provider asks us to wait
+├── NoLogin             nobody has this address, or a mail has just gone there: never shown (AUT-05)
 ├── TokenRefused        a token is not for us, not now, or not genuine (SB-06)
 └── AuthUnavailable     no usable answer: nothing is known, nothing was changed
 
@@ -66,6 +67,10 @@ class TooManyTries(IdentityError):
     """Too many tries. Wait a few minutes, then try again."""
 
 
+class NoLogin(IdentityError):
+    """If this address has a login, a mail is on its way."""
+
+
 class TokenRefused(IdentityError):
     """Signing in did not work. Try again."""
 
@@ -101,7 +106,9 @@ _BY_CODE: dict[str, type[IdentityError]] = {
     "user_banned": SessionGone,
     "bad_jwt": SessionGone,
     "over_request_rate_limit": TooManyTries,
-    "over_email_send_rate_limit": TooManyTries,
+    "otp_disabled": NoLogin,
+    "signup_disabled": NoLogin,
+    "over_email_send_rate_limit": NoLogin,
 }
 _TOO_MANY = 429
 

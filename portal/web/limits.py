@@ -14,6 +14,7 @@ from werkzeug.exceptions import TooManyRequests
 from portal import clock
 from portal.db.transaction import Conn
 
+SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 QUARTER = timedelta(minutes=15)
 READS, WRITES, EXPENSIVE, VISITS = 300, 60, 20, 60
@@ -68,19 +69,29 @@ def address_key(purpose: str, ip: str) -> str:
     return f"{purpose}:address:{ip}"
 
 
-def check_failures(conn: Conn, key: str, *, free: int) -> None:
-    """Raise :class:`TooMany` while the wait after the last failure is not over."""
-    now = clock.now()
-    row = conn.execute(
-        _FAILURES,
-        {"key": key, "now": now, "window": QUARTER, "since": _window_start(now, QUARTER) - QUARTER},
-    ).fetchone()
-    if row is None or row["hits"] < free:
+def check_failures(
+    conn: Conn, key: str, *, free: int, longest: timedelta = LONGEST_WAIT, step: timedelta = SECOND
+) -> None:
+    """Raise :class:`TooMany` while the wait after the last failure, doubling from ``step``, is not over."""
+    hits, last = _recent(conn, key)
+    if hits < free or last is None:
         return
-    wait = min(LONGEST_WAIT, timedelta(seconds=2 ** min(int(row["hits"]) - free, 10)))
-    left = row["last_hit_at"] + wait - now
+    wait = min(longest, step * 2 ** min(hits - free, 10))
+    left = last + wait - clock.now()
     if left > timedelta(0):
         raise TooMany(left.total_seconds())
+
+
+def count(conn: Conn, key: str) -> int:
+    """Return how often ``key`` was recorded lately."""
+    return _recent(conn, key)[0]
+
+
+def _recent(conn: Conn, key: str) -> tuple[int, datetime | None]:
+    now = clock.now()
+    since = _window_start(now, QUARTER) - QUARTER
+    row = conn.execute(_FAILURES, {"key": key, "now": now, "window": QUARTER, "since": since}).fetchone()
+    return (int(row["hits"]), row["last_hit_at"]) if row else (0, None)
 
 
 def record_failure(conn: Conn, key: str) -> None:

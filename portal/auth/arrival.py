@@ -1,0 +1,97 @@
+"""What follows when somebody has shown who they are: a second factor, or a session and their page.
+
+A session begins only when everything it needs has been shown, so there are no half signed-in sessions:
+until then the proof so far waits, sealed, under the visitor's cookie for ten minutes.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from flask import current_app, redirect, url_for
+from werkzeug.wrappers import Response
+
+from portal.db.transaction import as_web
+from portal.people import flows, sessions, signing_in
+from portal.people.flows import Kind
+from portal.people.supabase_auth import SignedIn
+from portal.web import trail
+from portal.web.current import begin_session, current_services, current_session, visit, visitor_hash
+from portal.web.next_page import safe_next
+
+FLOW_LASTS = timedelta(minutes=10)
+STAFF_HOME = "admin.sync_status"
+HOME = "subscriptions.overview"
+
+
+def arrive(signed_in: SignedIn, next_page: str | None, *, then: Kind | None = None) -> Response:
+    """Go on with the next thing that is asked of this person; at the end start their session.
+
+    ``then`` names a flow that takes the place of the landing page (a new password after a reset).
+    """
+    if signed_in.aal != "aal2" and (signed_in.identity.factor_ids or signed_in.identity.is_staff):
+        return _ask_second_factor(signed_in, next_page, then)
+    return _start(signed_in, next_page, then)
+
+
+def remember(kind: Kind, payload: dict[str, Any], *, lasts: timedelta = FLOW_LASTS) -> None:
+    """Keep what a flow of this visitor needs for its next step."""
+    services = current_services()
+    with as_web(services.pool) as conn:
+        flows.store(conn, services.keyring, visitor_hash(), kind, payload, lasts=lasts)
+
+
+def recall(kind: Kind) -> dict[str, Any] | None:
+    services = current_services()
+    with as_web(services.pool) as conn:
+        return flows.find(conn, services.keyring, visitor_hash(), kind)
+
+
+def forget(kind: Kind) -> None:
+    with as_web(current_services().pool) as conn:
+        flows.delete(conn, visitor_hash(), kind)
+
+
+def landing(next_page: str | None) -> str:
+    """Return where a person who has just come in goes."""
+    asked = safe_next(next_page)
+    if asked:
+        return asked
+    live = current_session()
+    views = current_app.view_functions
+    if live and live.person.is_staff and not live.account and STAFF_HOME in views:
+        return url_for(STAFF_HOME)
+    return url_for(HOME) if HOME in views else url_for("account.show")
+
+
+def _ask_second_factor(signed_in: SignedIn, next_page: str | None, then: Kind | None) -> Response:
+    identity = signed_in.identity
+    payload = {
+        "access": signed_in.tokens.access,
+        "user_id": str(identity.user_id),
+        "next": safe_next(next_page) or "",
+        "then": then or "",
+    }
+    if not identity.factor_ids:
+        # Staff without a factor get one before they get in (AUT-03).
+        remember("enrolment", payload)
+        return redirect(url_for("auth.show_enrolment"), 303)
+    remember("second-factor", {**payload, "factor_id": identity.factor_ids[0]})
+    return redirect(url_for("auth.show_second_factor"), 303)
+
+
+def _start(signed_in: SignedIn, next_page: str | None, then: Kind | None) -> Response:
+    services, identity = current_services(), signed_in.identity
+    live = current_session()
+    if live is not None:
+        # Somebody signs in over a session, their own or another's: it ends with its cookie (SES-02).
+        with as_web(services.pool, live.person.user_id) as conn:
+            sessions.end(conn, live.person.user_id, live.id, reason="replaced")
+    started = signing_in.start(services.pool, services.keyring, signed_in, visit())
+    begin_session(started.cookie)
+    trail.record_own("session:started", identity.user_id, is_staff=identity.is_staff, aal=signed_in.aal)
+    if then == "new-password":
+        remember("new-password", {})
+        return redirect(url_for("auth.show_new_password"), 303)
+    if started.is_invited and not next_page:
+        next_page = url_for("account.list_my_invitations")
+    return redirect(landing(next_page), 303)
