@@ -7,7 +7,7 @@ up (a search by `reference_id`, a fresh read) and never asks again by itself (CO
 import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, Self
+from typing import Any
 
 from portal.config import Settings
 from portal.db.transaction import Pool
@@ -33,17 +33,17 @@ HOSTED_PAGES = {
 }
 
 
-class ZohoClient(ZohoReader):
-    @classmethod
-    def from_settings(
-        cls, settings: Settings, pool: Pool, keyring: Keyring, sleep: Callable[[float], None] = time.sleep
-    ) -> Self:
-        """Compose the client; ``sleep`` lets a simulation wait in its own time."""
-        tokens = Tokens(settings, pool, keyring, AccountsServer(settings), sleep)
-        transport = Transport([settings.zoho_api_url])
-        root = f"{settings.zoho_api_url.rstrip('/')}/billing/v1"
-        return cls(Caller(root, transport, tokens, Budget(settings, pool, sleep)), tokens)
+def build(
+    settings: Settings, pool: Pool, keyring: Keyring, sleep: Callable[[float], None] = time.sleep
+) -> "ZohoClient":
+    """Compose the client; ``sleep`` lets a simulation wait in its own time."""
+    tokens = Tokens(settings, pool, keyring, AccountsServer(settings), sleep)
+    transport = Transport([settings.zoho_api_url])
+    root = f"{settings.zoho_api_url.rstrip('/')}/billing/v1"
+    return ZohoClient(Caller(root, transport, tokens, Budget(settings, pool, sleep)), tokens)
 
+
+class ZohoClient(ZohoReader):
     def create_customer(self, body: Mapping[str, Any]) -> Customer:
         return _made(Customer, self._act("POST", "/customers", body=body), "customer")
 

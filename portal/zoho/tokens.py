@@ -200,9 +200,7 @@ class Tokens:
         if refused and row["refreshed_at"] <= refused.version:
             return None
         organization_id = row["organization_id"]
-        token = self._keyring.open(
-            row["access_token"], bound_to("oauth_tokens", "access_token", organization_id)
-        )
+        token = self._keyring.open(row["access_token"], _place(organization_id, "access_token"))
         return Access(token, organization_id, row["access_expires_at"], row["refreshed_at"])
 
     def _try_to_renew(self, organization_id: str, refused: Access | None) -> Access | None:
@@ -225,9 +223,7 @@ class Tokens:
         refresh_token = self._from_environment
         try:
             if sealed:
-                refresh_token = self._keyring.open(
-                    sealed, bound_to("oauth_tokens", "refresh_token", organization_id)
-                )
+                refresh_token = self._keyring.open(sealed, _place(organization_id, "refresh_token"))
             grant = self._accounts.refresh(refresh_token)
         except ZohoError as problem:
             self._remember_failure(organization_id, lease, claimed_at, problem)
@@ -272,11 +268,7 @@ class Tokens:
 
     def _sealed(self, organization_id: str, grant: Grant) -> dict[str, Any]:
         def seal(token: str, column: str) -> bytes | None:
-            return (
-                self._keyring.seal(token, bound_to("oauth_tokens", column, organization_id))
-                if token
-                else None
-            )
+            return self._keyring.seal(token, _place(organization_id, column)) if token else None
 
         return {
             "organization_id": organization_id,
@@ -286,6 +278,10 @@ class Tokens:
             "api_domain": grant.api_domain,
             "scope": grant.scope,
         }
+
+
+def _place(organization_id: str, column: str) -> str:
+    return bound_to("oauth_tokens", column, organization_id)
 
 
 def _remembered(failure: str, retry_at: datetime) -> ZohoError:
