@@ -55,7 +55,7 @@ def wake(conn: Conn, subject: Subject, *, at: datetime | None = None, late: bool
 
 
 @queue.app.task(name="scan_inbox", pass_context=True)
-def scan_inbox(context: JobContext, **_tick: int) -> None:
+def scan_inbox(context: JobContext, /, **_tick: int) -> None:
     """Give a job to every row that has none, whatever became of it (JOB-06)."""
     services = of(context)
     due = apply.now_due(services)
@@ -66,7 +66,7 @@ def scan_inbox(context: JobContext, **_tick: int) -> None:
 
 
 @queue.app.task(name="sweep_stalled", pass_context=True)
-async def sweep_stalled(context: JobContext, **_tick: int) -> None:
+async def sweep_stalled(context: JobContext, /, **_tick: int) -> None:
     """Run again what dead workers had in hand. Has no lock: it must never wait for itself (JOB-03)."""
     manager = context.app.job_manager
     for job in await manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER_SECONDS):
@@ -75,7 +75,7 @@ async def sweep_stalled(context: JobContext, **_tick: int) -> None:
 
 
 @queue.app.task(name="tidy", pass_context=True)
-async def tidy(context: JobContext, **_tick: int) -> None:
+async def tidy(context: JobContext, /, **_tick: int) -> None:
     """Forget finished jobs after a week (JOB-08)."""
     await context.app.job_manager.delete_old_jobs(
         nb_hours=KEEP_JOBS_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
@@ -83,7 +83,7 @@ async def tidy(context: JobContext, **_tick: int) -> None:
 
 
 @queue.app.task(name="prune", pass_context=True)
-def prune(context: JobContext, **_tick: int) -> None:
+def prune(context: JobContext, /, **_tick: int) -> None:
     """Drop old bodies, keys and leases."""
     from portal.sync import reads
 

@@ -1,0 +1,129 @@
+"""What is for sale, and the organisation that sells it: small lists, read as a whole.
+
+A plan, addon or coupon that is not in its list any more is asked for by its code before it is marked as
+gone: pages can shift while they are read, and an empty list must never close the shop.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from portal import clock
+from portal.db import transaction
+from portal.db.transaction import Conn
+from portal.mirror import organization, rows
+from portal.mirror.rows import Row, Stamp, Written
+from portal.sync import columns
+from portal.zoho import errors
+
+if TYPE_CHECKING:
+    from portal.services import Services
+    from portal.zoho.client import ZohoClient
+    from portal.zoho.reader import Page
+
+_PRESENT = sql.SQL("select * from billing.{table} where gone_at is null")
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """One list of the catalogue. ``key`` is the column by which Zoho addresses an entry."""
+
+    kind: str
+    table: str
+    key: str
+    page: Callable[["ZohoClient", int], "Page[Any]"]
+    fetch: Callable[["ZohoClient", str], Any]
+    columns: Callable[[Any], Row]
+
+
+SHELVES: tuple[Shelf, ...] = (
+    Shelf(
+        "product",
+        "products",
+        "zoho_id",
+        lambda zoho, page: zoho.list_products(page),
+        lambda zoho, key: zoho.fetch_product(key),
+        columns.product,
+    ),
+    Shelf(
+        "plan",
+        "plans",
+        "code",
+        lambda zoho, page: zoho.list_plans(page),
+        lambda zoho, key: zoho.fetch_plan(key),
+        columns.plan,
+    ),
+    Shelf(
+        "addon",
+        "addons",
+        "code",
+        lambda zoho, page: zoho.list_addons(page),
+        lambda zoho, key: zoho.fetch_addon(key),
+        columns.addon,
+    ),
+    Shelf(
+        "coupon",
+        "coupons",
+        "code",
+        lambda zoho, page: zoho.list_coupons(page),
+        lambda zoho, key: zoho.fetch_coupon(key),
+        columns.coupon,
+    ),
+)
+
+
+def refresh_all(services: "Services", *, source: str) -> dict[str, list[Written]]:
+    """Bring organisation and catalogue level; return what was written, by kind."""
+    refresh_organization(services)
+    return {shelf.kind: refresh_shelf(services, shelf, source=source) for shelf in SHELVES}
+
+
+def refresh_organization(services: "Services") -> None:
+    """Read currency, precision and time zone of the organisation that the settings name."""
+    wanted = services.settings.zoho_organization_id
+    for found in services.zoho.lane("reconcile").fetch_organizations():
+        if found.zoho_id == wanted:
+            with transaction.as_worker(services.pool) as conn:
+                organization.upsert(conn, columns.organization(found))
+
+
+def refresh_shelf(services: "Services", shelf: Shelf, *, source: str) -> list[Written]:
+    """Bring one list of the catalogue level, entries that left included."""
+    zoho = services.zoho.lane("reconcile")
+    stamp = Stamp(source, clock.now())
+    found = _read(zoho, shelf)
+    with transaction.as_worker(services.pool) as conn:
+        present = conn.execute(_PRESENT.format(table=sql.Identifier(shelf.table))).fetchall()
+    gone = [row for row in present if row["zoho_id"] not in found and _has_left(zoho, shelf, row, found)]
+    with transaction.as_worker(services.pool) as conn:
+        written = [_store(conn, shelf, model, stamp) for model in found.values()]
+        written += [rows.mark_gone(conn, shelf.table, row["zoho_id"], stamp) for row in gone]
+    return [one for one in written if one.changed]
+
+
+def _read(zoho: "ZohoClient", shelf: Shelf) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    page, more = 1, True
+    while more:
+        listed = shelf.page(zoho, page)
+        found |= {model.zoho_id: model for model in listed.items}
+        page, more = page + 1, listed.has_more
+    return found
+
+
+def _has_left(zoho: "ZohoClient", shelf: Shelf, row: Row, found: dict[str, Any]) -> bool:
+    try:
+        model = shelf.fetch(zoho, row[shelf.key])
+    except errors.NotFound:
+        return True
+    if model.zoho_id == row["zoho_id"]:
+        found[model.zoho_id] = model
+        return False
+    return True  # the code belongs to another entry now
+
+
+def _store(conn: Conn, shelf: Shelf, model: Any, stamp: Stamp) -> Written:
+    at = Stamp(stamp.source, stamp.read_started_at, model.updated_at)
+    return rows.upsert(conn, shelf.table, shelf.columns(model), at)

@@ -1,0 +1,114 @@
+"""Differences between our copy and Zoho that reconciliation found, and what probably caused each.
+
+A row is written only when the refresh really changed something, with the values before and after it:
+what a list row says differently from the object itself is no drift.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from portal import clock
+from portal.db.transaction import Conn
+from portal.mirror.rows import Written
+
+_MOST_FIELDS = 12
+
+_STORE = """
+insert into billing.drift
+  (run_id, kind, object_kind, object_zoho_id, account_id, field, ours, theirs, likely_cause, found_at,
+   repaired_at)
+values
+  (%(run_id)s, %(kind)s, %(object_kind)s, %(object_zoho_id)s, %(account_id)s, %(field)s, %(ours)s,
+   %(theirs)s, %(likely_cause)s, %(now)s, %(repaired_at)s)
+"""
+_EVENTS_OF = """
+select state, event_type, received_at from billing.inbox
+where object_kind = %(kind)s and object_zoho_id = %(zoho_id)s
+order by received_at desc limit 1
+"""
+_REPAIRED = """
+update billing.drift set repaired_at = %(now)s
+where object_kind = %(kind)s and object_zoho_id = %(zoho_id)s and repaired_at is null
+"""
+_ACKNOWLEDGE = """
+update billing.drift set acknowledged_at = %(now)s, acknowledged_by = %(user_id)s
+where id = %(id)s and acknowledged_at is null returning object_kind, object_zoho_id
+"""
+
+
+def record(conn: Conn, run_id: UUID, object_kind: str, written: Written) -> int:
+    """Write down what a repair changed; return how many rows that made."""
+    after = written.after
+    if not written.changed or after is None:
+        return 0
+    cause = _likely_cause(conn, object_kind, written)
+    found = _differences(written)
+    for kind, field, ours, theirs in found:
+        row = {"kind": kind, "field": field, "ours": ours, "theirs": theirs, "likely_cause": cause}
+        _store(conn, run_id, object_kind, after, row, repaired=True)
+    return len(found)
+
+
+def record_unrepaired(conn: Conn, run_id: UUID, object_kind: str, row: dict[str, Any], cause: str) -> None:
+    """Write down an object that Zoho no longer lists and that was left alone on purpose."""
+    told = {"kind": "missing_there", "field": "", "ours": "present", "theirs": "not listed"}
+    _store(conn, run_id, object_kind, row, {**told, "likely_cause": cause}, repaired=False)
+
+
+def mark_repaired(conn: Conn, object_kind: str, zoho_id: str) -> None:
+    conn.execute(_REPAIRED, {"kind": object_kind, "zoho_id": zoho_id, "now": clock.now()})
+
+
+def acknowledge(conn: Conn, drift_id: UUID, user_id: UUID) -> dict[str, Any] | None:
+    """Note that a member of staff has seen it; None when somebody had before."""
+    return conn.execute(_ACKNOWLEDGE, {"id": drift_id, "user_id": user_id, "now": clock.now()}).fetchone()
+
+
+def _differences(written: Written) -> list[tuple[str, str, str | None, str | None]]:
+    before, after = written.before, written.after or {}
+    if before is None:
+        return [("missing_here", "", None, str(after.get("status", "") or "present"))]
+    if "gone_at" in written.fields and after.get("gone_at") is not None:
+        return [("missing_there", "", str(before.get("status", "") or "present"), None)]
+    fields = sorted(written.fields - {"raw", "account_id", "gone_at"}) or ["raw"]
+    return [
+        ("differs", name, *((None, None) if name == "raw" else (_text(before[name]), _text(after[name]))))
+        for name in fields[:_MOST_FIELDS]
+    ]
+
+
+def _likely_cause(conn: Conn, object_kind: str, written: Written) -> str:
+    if object_kind == "customer":
+        return "Zoho announces no change of a customer"
+    row = written.before or written.after or {}
+    names = {"kind": object_kind, "zoho_id": row["zoho_id"]}
+    last = conn.execute(_EVENTS_OF, names).fetchone()
+    if last is None:
+        return "never announced to us"
+    if last["state"] == "dead":
+        return f"its event {last['event_type']} was given up"
+    if last["state"] in ("pending", "applying", "failed"):
+        return f"its event {last['event_type']} waits to be applied"
+    before, after = written.before, written.after or {}
+    if before is not None and before["zoho_updated_at"] == after.get("zoho_updated_at"):
+        return "changed at Zoho without a new modification time"
+    return "a later change was not announced"
+
+
+def _store(
+    conn: Conn, run_id: UUID, object_kind: str, of: dict[str, Any], told: dict[str, Any], *, repaired: bool
+) -> None:
+    now = clock.now()
+    names = {
+        "run_id": run_id,
+        "object_kind": object_kind,
+        "object_zoho_id": of["zoho_id"],
+        "account_id": of.get("account_id"),
+        "now": now,
+        "repaired_at": now if repaired else None,
+    }
+    conn.execute(_STORE, {**names, **told})
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)[:500]
