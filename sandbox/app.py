@@ -12,10 +12,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     """A sandbox over the data folder of `settings`; a new folder starts with the demo company."""
     app = Flask("sandbox")
     app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False  # a plan's code may hold slashes
     world = World(settings or Settings())
     app.extensions["sandbox_world"] = world
     if world.store.meta("seeded") is None:
         world.reset("demo")
+    app.before_request(world.catch_up)
     for name in ("api", *PARTS):
         module = part(name)
         if module is None:

@@ -26,11 +26,11 @@ class Clock:
 
     def now(self) -> datetime:
         """The present moment, aware, in the organisation's zone, to the second."""
-        return (_real_now() + self._offset).replace(microsecond=0).astimezone(self.zone)
+        return (real_now() + self._offset).replace(microsecond=0).astimezone(self.zone)
 
     def epoch(self) -> float:
         """Real seconds since 1970, for tokens and call rates: clients count those on clocks of their own."""
-        return _real_now().timestamp()
+        return real_now().timestamp()
 
     def today(self) -> date:
         """The organisation's calendar day."""
@@ -42,7 +42,7 @@ class Clock:
 
     def advance_to(self, moment: datetime, tx: Tx | None = None) -> None:
         """Move forward to `moment`; an earlier moment is refused.  With `tx`, the move commits with it."""
-        behind = moment - _real_now()
+        behind = moment - real_now()
         if behind <= self._offset:
             if self.now() - moment > timedelta(seconds=1):
                 raise ValueError("time only goes forward")
@@ -60,5 +60,24 @@ class Clock:
         return local.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
-def _real_now() -> datetime:
+class StillClock(Clock):
+    """A clock for building a history: it stands where it is put and is remembered nowhere."""
+
+    def __init__(self, zone: str, moment: datetime) -> None:
+        self.zone = ZoneInfo(zone)
+        self.moment = moment.astimezone(self.zone)
+
+    def now(self) -> datetime:
+        """Where it was put."""
+        return self.moment
+
+    def advance_to(self, moment: datetime, tx: Tx | None = None) -> None:
+        """Put it somewhere later."""
+        if moment < self.moment:
+            raise ValueError("time only goes forward")
+        self.moment = moment.astimezone(self.zone)
+
+
+def real_now() -> datetime:
+    """The machine's time, in UTC; for tokens and for the start of a world."""
     return datetime.now(UTC)  # noqa: TID251 - this is the clock module that everything else reads

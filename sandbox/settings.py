@@ -15,9 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """Every setting, with the default that the evidence favours."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="SANDBOX_", validate_assignment=True, extra="ignore"
-    )
+    model_config = SettingsConfigDict(env_prefix="SANDBOX_", validate_assignment=True, extra="ignore")
 
     # where it runs
     host: str = "127.0.0.1"
@@ -59,9 +57,7 @@ class Settings(BaseSettings):
     number_drift: Literal["live", "spec"] = "live"
     whole_money: Literal["integer", "float"] = "integer"
     hosted_list_key: Literal["hosted_pages", "hostedpages"] = "hosted_pages"
-    invoice_event: Literal["invoice_notification", "invoice_created", "both"] = (
-        "invoice_notification"
-    )
+    invoice_event: Literal["invoice_notification", "invoice_created", "both"] = "invoice_notification"
 
     # the unknowns of facts.md 13
     u1_webhook_timeout_s: float = 15

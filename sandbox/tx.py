@@ -80,25 +80,18 @@ class Tx:
             return []
         clause, values = self._where(kind, where)
         sql = f"SELECT id FROM {kind}{clause} ORDER BY {self._column(kind, order)}, seq LIMIT ?"
-        return [
-            row[0]
-            for row in self._connection.execute(sql, (*values, -1 if limit is None else limit))
-        ]
+        return [row[0] for row in self._connection.execute(sql, (*values, -1 if limit is None else limit))]
 
     def count(self, kind: str, *, where: Where | None = None) -> int:
         """How many."""
         if not self._known(kind):
             return 0
         clause, values = self._where(kind, where)
-        return int(
-            self._connection.execute(f"SELECT count(*) FROM {kind}{clause}", values).fetchone()[0]
-        )
+        return int(self._connection.execute(f"SELECT count(*) FROM {kind}{clause}", values).fetchone()[0])
 
     def kinds(self) -> list[str]:
         """Every kind that was ever put."""
-        rows = self._connection.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
-        )
+        rows = self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
         return [row[0] for row in rows if row[0] not in ("meta", "sqlite_sequence")]
 
     def next_id(self) -> str:
@@ -179,6 +172,10 @@ class Tx:
                 values.extend(wanted)
             elif isinstance(wanted, tuple):
                 operator, value = wanted
+                if operator == "contains":
+                    parts.append(f"instr(lower({column}), lower(?)) > 0")
+                    values.append(value)
+                    continue
                 if operator not in ("=", "!=", "<", "<=", ">", ">=", "LIKE"):
                     raise ValueError(f"not an operator: {operator!r}")
                 parts.append(f"{column} {operator} ?")

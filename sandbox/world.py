@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import json
 import threading
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
 from flask import current_app
 
-from sandbox.clock import Clock
+from sandbox.clock import Clock, StillClock, real_now
 from sandbox.settings import Settings
 from sandbox.store import Store
 from sandbox.tx import Doc, Tx
 
 SWITCHES = "switches"
+LAST_JOB = "last_job_day"
+JOB_HOUR = 6
+ORGANIZATION_ID = "10000001"
 PARTS = (
     "oauth",
     "hosted_pages",
@@ -38,6 +42,8 @@ class World:
         self.clock = Clock(self.store, settings.time_zone)
         self.wake = threading.Event()
         self.progress: dict[str, Any] = {"running": False}
+        self._moving = threading.RLock()
+        self._next_job: datetime | None = None
         self._load_switches()
 
     def emit(self, tx: Tx, event_type: str, data: Doc, source: str = "user") -> None:
@@ -52,14 +58,58 @@ class World:
 
         `previous` reads the world that is about to go, for what a part wants to carry over.
         """
-        with self.store.read() as previous:
-            self.store.replace(lambda tx: self._fill(tx, seed, subscriptions, previous))
-        self.clock.reload()
+        with self._moving, self.store.read() as previous:
+            fresh = copy.copy(self)  # a reset world begins at the real time, whatever the old one had reached
+            fresh.clock = StillClock(self.settings.time_zone, real_now())
+            self.store.replace(lambda tx: fresh._fill(tx, seed, subscriptions, previous))
+            self.clock.reload()
+            self._next_job = None
         self._load_switches()
 
     def advance_to(self, moment: datetime) -> None:
-        """Let time go on to `moment`, running the 06:00 job of every day on the way."""
-        self.clock.advance_to(moment)
+        """Let time go on to `moment`, running the 06:00 job of every day on the way.
+
+        Each day commits by itself, so a long move shows its progress and a killed one goes on where it stopped.
+        """
+        if moment < self.clock.now() - timedelta(seconds=1):
+            raise ValueError("time only goes forward")
+        with self._moving:
+            self.progress = {"running": True, "from": self.clock.stamp(), "to": self.clock.stamp(moment)}
+            try:
+                while (morning := self.next_job()) <= moment:
+                    self.progress = self.progress | {"at": self.clock.stamp(morning)}
+                    self._run_job(morning)
+                self.clock.advance_to(moment)
+            finally:
+                self.progress = self.progress | {"running": False}
+
+    def catch_up(self) -> None:
+        """Run the jobs whose morning has come by the ticking of the clock alone."""
+        if self._next_job is None or self.clock.now() >= self._next_job:
+            with self._moving:
+                while (morning := self.next_job()) <= self.clock.now():
+                    self._run_job(morning)
+                self._next_job = morning
+
+    def next_job(self) -> datetime:
+        """The morning of the first day whose job has not run."""
+        last = self.store.meta(LAST_JOB)
+        day = date.fromisoformat(last) if last else self.clock.today() - timedelta(days=1)
+        return self.clock.at(day + timedelta(days=1), JOB_HOUR)
+
+    def _run_job(self, morning: datetime) -> None:
+        from sandbox.engine import jobs
+
+        try:
+            with self.store.transaction() as tx:
+                if morning > self.clock.now():
+                    self.clock.advance_to(morning, tx)
+                jobs.run_day(self, tx, morning.date())
+                tx.set_meta(LAST_JOB, morning.date().isoformat())
+        except BaseException:
+            self.clock.reload()
+            raise
+        self._next_job = None
 
     def switch(self, values: dict[str, Any]) -> None:
         """Change settings while running, and remember them across restarts (not across a reset)."""
@@ -75,6 +125,9 @@ class World:
 
     def _fill(self, tx: Tx, seed: str, subscriptions: int, previous: Tx) -> None:
         tx.set_meta("seeded", seed)
+        now = self.clock.now()
+        done = now.date() if now.hour >= JOB_HOUR else now.date() - timedelta(days=1)
+        tx.set_meta(LAST_JOB, done.isoformat())
         for name in ("seed", *PARTS):
             module = part(name)
             if module is not None and hasattr(module, "seed"):

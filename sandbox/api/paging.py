@@ -1,0 +1,75 @@
+"""Lists: pages of at most 200, filters by name, sorting by known columns, and the `page_context` beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import request
+
+from sandbox.errors import bad
+from sandbox.tx import Doc, Tx
+
+LARGEST_PAGE = 200
+LAST_PAGE = 10**7
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What one list can be filtered and sorted by."""
+
+    kind: str
+    prefix: str = ""
+    filters: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sorts: dict[str, str] = field(default_factory=dict)
+    default_sort: str = "created_time"
+    default_order: str = "A"
+    report: str = ""
+
+    def page(self, tx: Tx, where: dict[str, Any] | None = None) -> tuple[list[Doc], Doc]:
+        """The documents of the asked page, and its context."""
+        number, size = (
+            _whole("page", 1, LAST_PAGE),
+            min(LARGEST_PAGE, _whole("per_page", LARGEST_PAGE, LAST_PAGE)),
+        )
+        asked = request.args.get("filter_by", "")
+        wanted = self._filter(asked) | (where or {})
+        sort = request.args.get("sort_column", "")
+        sort = sort if sort in self.sorts else self.default_sort
+        order = request.args.get("sort_order", self.default_order).upper()[:1]
+        found = tx.find(
+            self.kind,
+            where=wanted,
+            order=self.sorts.get(sort, "created"),
+            desc=order == "D",
+            limit=size + 1,
+            offset=(number - 1) * size,
+        )
+        context: Doc = {
+            "page": number,
+            "per_page": size,
+            "has_more_page": len(found) > size,
+            "applied_filter": asked or (f"{self.prefix}.All" if self.prefix else ""),
+            "sort_column": sort,
+            "sort_order": "D" if order == "D" else "A",
+        }
+        return found[:size], context | ({"report_name": self.report} if self.report else {})
+
+    def _filter(self, asked: str) -> dict[str, Any]:
+        if not asked or not self.filters:
+            return {}
+        prefix, _, name = asked.rpartition(".")
+        key = asked if asked in self.filters else (name if prefix in ("", self.prefix) else "")
+        chosen = next((where for known, where in self.filters.items() if known.lower() == key.lower()), None)
+        if chosen is None:
+            raise bad("filter_by")
+        return chosen
+
+
+def _whole(name: str, default: int, most: int) -> int:
+    given = request.args.get(name, "")
+    if not given:
+        return default
+    if not given.isascii() or not given.isdigit() or not 1 <= len(given) <= len(str(most)) or int(given) < 1:
+        raise bad(name)
+    return int(given)

@@ -1,0 +1,1 @@
+"""The rules of billing: what each act does to the documents.  Knows nothing of HTTP."""
