@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -31,18 +32,21 @@ from portal.zoho.errors import (
     Unauthorized,
     Unreachable,
 )
+from portal.zoho.lanes import INTERACTIVE, LANES, RECONCILE, WEBHOOK
 from portal.zoho.payloads import Raw
 from portal.zoho.tokens import Access, Tokens
 from portal.zoho.transport import Answer, Limits, Lost, Sending, Stream, Transport
 
 ORGANIZATION_HEADER = "X-com-zoho-subscriptions-organizationid"
-INTERACTIVE = "interactive"
-LANES = (INTERACTIVE, "webhook", "reconcile")
+
+
 INTERACTIVE_SECONDS = 3.0
 # How long a lane waits for its turn in the budget before it gives up.
-PATIENCE = {INTERACTIVE: 2.0, "webhook": 20.0, "reconcile": 60.0}
+PATIENCE = {INTERACTIVE: 2.0, WEBHOOK: 20.0, RECONCILE: 60.0}
 _RETRY_WAITS = (0.5, 1.0, 2.0)
 _PDF_MARK = b"%PDF-"
+_PDF_SECONDS = 60.0
+_PDF_LEASE = timedelta(seconds=_PDF_SECONDS + 15)
 _OUTCOMES: dict[type[BaseException], str] = {
     NotFound: "not_found",
     Rejected: "rejected",
@@ -159,12 +163,13 @@ class Caller:
         return Sending(call.method, url, headers=headers, query=call.query, body=call.body)
 
     def _pdf(self, call: Call, access: Access) -> "PdfStream":
-        permit = self._budget.enter(self.lane, writes=False, patience=PATIENCE[self.lane])
+        patience = PATIENCE[self.lane]
+        permit = self._budget.enter(self.lane, writes=False, patience=patience, lasts=_PDF_LEASE)
         with ExitStack() as stack:
             watch = stack.enter_context(_Watch(self._budget, permit, call))
             try:
                 stream = stack.enter_context(
-                    self._transport.stream(self._sending(call, access), Limits(whole=60))
+                    self._transport.stream(self._sending(call, access), Limits(whole=_PDF_SECONDS))
                 )
                 watch.status = stream.status
                 return PdfStream(_proved(stream), stream.pieces, stack.pop_all())
