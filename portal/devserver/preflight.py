@@ -28,7 +28,8 @@ def claim(data: Path) -> IO[str]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.seek(0)
-        owner = lock.read().strip()
+        with lock:
+            owner = lock.read().strip()
         raise Misconfigured(
             f"Another `make run` (pid {owner}) uses {data}: end it, or set PORTAL_DATA and the ports."
         ) from None

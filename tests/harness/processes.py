@@ -204,7 +204,7 @@ def demo_settings(folder: Path, database_url: str, *, portal: int, sandbox: int,
 def sandbox(folder: Path, env: dict[str, str]) -> Iterator[Sandbox]:
     """Run the sandbox with the demo's settings."""
     folder.mkdir(parents=True, exist_ok=True)
-    process = Process("sandbox", _command("sandbox"), {**_clean_environment(), **env}, folder / "sandbox.log")
+    process = Process("sandbox", _command("sandbox"), {**clean_environment(), **env}, folder / "sandbox.log")
     url = f"http://127.0.0.1:{env['SANDBOX_PORT']}"
     process.start()
     try:
@@ -218,7 +218,7 @@ def sandbox(folder: Path, env: dict[str, str]) -> Iterator[Sandbox]:
 def stack(folder: Path, database_url: str) -> Iterator[Stack]:
     """Run everything that `make run` runs, on free ports and a database of the caller."""
     env = demo_settings(folder, database_url, portal=free_port(), sandbox=free_port(), smtp=free_port())
-    env = {**_clean_environment(), **env}
+    env = {**clean_environment(), **env}
     with sandbox(folder, env) as zoho:
         web = _web(env, folder / "web.log")
         worker = Process("worker", _command("worker"), env, folder / "worker.log")
@@ -243,7 +243,7 @@ def _command(name: str) -> list[str]:
     return commands(CHECKOUT / "Procfile")[name]
 
 
-def _clean_environment() -> dict[str, str]:
+def clean_environment() -> dict[str, str]:
     """Return this process's environment without settings of a demo that may run beside us."""
     ours = ("ZOHO_", "SUPABASE_", "SANDBOX_", "PORTAL_", "GRANIAN_", "SMTP_", "DATABASE_URL", "BASE_URL")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
