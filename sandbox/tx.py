@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 Doc = dict[str, Any]
@@ -93,6 +93,20 @@ class Tx:
         """Every kind that was ever put."""
         rows = self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
         return [row[0] for row in rows if row[0] not in ("meta", "sqlite_sequence")]
+
+    def columns(self, kind: str) -> list[str]:
+        """The indexed columns of a kind, in a fixed order."""
+        return sorted(self._columns[kind] - {"seq", "id", "doc"}) if self._known(kind) else []
+
+    def rows(self, kind: str, columns: list[str]) -> Iterator[list[Any]]:
+        """Every row as id, document and columns, in the order of creation."""
+        names = ", ".join(["id", "doc", *(self._column(kind, name) for name in columns)])
+        for row in self._connection.execute(f"SELECT {names} FROM {kind} ORDER BY seq"):
+            yield [row[0], json.loads(row[1]), *row[2:]]
+
+    def all_meta(self) -> dict[str, str]:
+        """Every remembered value, the counters too."""
+        return dict(self._connection.execute("SELECT key, value FROM meta ORDER BY key"))
 
     def next_id(self) -> str:
         """A Zoho-like id: 16 digits that begin alike in one organisation."""

@@ -6,6 +6,7 @@ import copy
 import importlib
 import json
 import threading
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from types import ModuleType
 from typing import Any
@@ -44,6 +45,7 @@ class World:
         self.progress: dict[str, Any] = {"running": False}
         self._moving = threading.RLock()
         self._next_job: datetime | None = None
+        self._given = settings.model_dump()
         self._load_switches()
 
     def emit(self, tx: Tx, event_type: str, data: Doc, source: str = "user") -> None:
@@ -58,12 +60,22 @@ class World:
 
         `previous` reads the world that is about to go, for what a part wants to carry over.
         """
-        with self._moving, self.store.read() as previous:
-            fresh = copy.copy(self)  # a reset world begins at the real time, whatever the old one had reached
-            fresh.clock = StillClock(self.settings.time_zone, real_now())
-            self.store.replace(lambda tx: fresh._fill(tx, seed, subscriptions, previous))
-            self.clock.reload()
-            self._next_job = None
+        fresh = copy.copy(self)  # a reset world begins at the real time, whatever the old one had reached
+        fresh.clock = StillClock(self.settings.time_zone, real_now())
+        with self._moving:
+            with self.store.read() as previous:
+                self.store.replace(lambda tx: fresh._fill(tx, seed, subscriptions, previous))
+            self._read_again()
+
+    def replace(self, fill: Callable[[Tx], None]) -> None:
+        """Another world in place of this one, all or nothing."""
+        with self._moving:
+            self.store.replace(fill)
+            self._read_again()
+
+    def _read_again(self) -> None:
+        self.clock.reload()
+        self._next_job = None
         self._load_switches()
 
     def advance_to(self, moment: datetime) -> None:
@@ -84,12 +96,20 @@ class World:
                 self.progress = self.progress | {"running": False}
 
     def catch_up(self) -> None:
-        """Run the jobs whose morning has come by the ticking of the clock alone."""
-        if self._next_job is None or self.clock.now() >= self._next_job:
-            with self._moving:
-                while (morning := self.next_job()) <= self.clock.now():
-                    self._run_job(morning)
-                self._next_job = morning
+        """Run the jobs whose morning has come by the ticking of the clock alone.
+
+        Nobody waits for this: while another thread moves the clock, it is the one that runs the jobs.
+        """
+        if self._next_job is not None and self.clock.now() < self._next_job:
+            return
+        if not self._moving.acquire(blocking=False):
+            return
+        try:
+            while (morning := self.next_job()) <= self.clock.now():
+                self._run_job(morning)
+            self._next_job = morning
+        finally:
+            self._moving.release()
 
     def next_job(self) -> datetime:
         """The morning of the first day whose job has not run."""
@@ -120,8 +140,9 @@ class World:
                 setattr(self.settings, name, value)
 
     def _load_switches(self) -> None:
-        for name, value in json.loads(self.store.meta(SWITCHES) or "{}").items():
-            setattr(self.settings, name, value)
+        for name, value in (self._given | json.loads(self.store.meta(SWITCHES) or "{}")).items():
+            if getattr(self.settings, name) != value:
+                setattr(self.settings, name, value)
 
     def _fill(self, tx: Tx, seed: str, subscriptions: int, previous: Tx) -> None:
         tx.set_meta("seeded", seed)

@@ -6,14 +6,16 @@ pages sees each object once while others are being made.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from sandbox import events
+from sandbox import events, render
 from sandbox.control.asking import Doc, Refusal, number
 from sandbox.store import Tx
 from sandbox.webhooks import endpoints
-from sandbox.world import World, current, part
+from sandbox.world import World, current
 
 blueprint = Blueprint("control_state", __name__)
 PER_PAGE = 200
@@ -24,13 +26,14 @@ def show() -> ResponseReturnValue:
     world, kind = current(), request.args.get("kind", "")
     if not kind:
         return jsonify(counts=counts(world), now=world.clock.now().isoformat())
-    if kind not in RENDERERS:
-        raise Refusal(f"kind: one of {', '.join(RENDERERS)}")
+    if kind not in KINDS:
+        raise Refusal(f"kind: one of {', '.join(KINDS)}")
     page, per_page = number("page", 1, 10**9), number("per_page", PER_PAGE, 1000)
     with world.store.read() as tx:
-        found = tx.find(kind, limit=per_page + 1, offset=(page - 1) * per_page)
+        table, where = stored(kind)
+        found = tx.find(table, where=where, limit=per_page + 1, offset=(page - 1) * per_page)
         rows = [rendered(world, tx, kind, doc) for doc in found[:per_page]]
-        total = tx.count(kind)
+        total = tx.count(table, where=where)
     context = {"page": page, "per_page": per_page, "has_more_page": len(found) > per_page}
     return jsonify({kind: rows, "total": total, "page_context": context})
 
@@ -38,37 +41,40 @@ def show() -> ResponseReturnValue:
 def counts(world: World) -> dict[str, int]:
     """How many of each kind there are."""
     with world.store.read() as tx:
-        return {kind: tx.count(kind) for kind in RENDERERS}
+        return {kind: tx.count(stored(kind)[0], where=stored(kind)[1]) for kind in KINDS}
+
+
+def stored(kind: str) -> tuple[str, dict[str, str]]:
+    """Where a kind is kept: cards and bank accounts are both payment methods."""
+    if kind in METHODS:
+        return "methods", {"type": METHODS[kind], "status": "active"}
+    return kind, {}
 
 
 def rendered(world: World, tx: Tx, kind: str, doc: Doc) -> Doc:
     """The document as the API's detail call shows it."""
+    if kind == "cards":
+        return render.card(world, doc)
     if kind == "events":
         return events.detail(world, doc)
     if kind == "webhooks":
         return endpoints.shown(doc)
-    render = part("render")
-    name = RENDERERS[kind]
-    if render is None or not hasattr(render, name):
-        return doc
-    row: Doc = getattr(render, name)(world, doc) if kind == "cards" else getattr(render, name)(world, tx, doc)
-    return row
+    return RENDERERS[kind](world, tx, doc)
 
 
-RENDERERS = {
-    "products": "product",
-    "plans": "plan",
-    "addons": "addon",
-    "coupons": "coupon",
-    "customers": "customer",
-    "subscriptions": "subscription",
-    "invoices": "invoice",
-    "payments": "payment",
-    "credit_notes": "credit_note",
-    "refunds": "refund",
-    "unbilled_charges": "unbilled_charge",
-    "cards": "card",
-    "bank_accounts": "bank_account",
-    "events": "",
-    "webhooks": "",
+METHODS = {"cards": "card", "bank_accounts": "bank"}
+RENDERERS: dict[str, Callable[[World, Tx, Doc], Doc]] = {
+    "products": render.product,
+    "plans": render.plan,
+    "addons": render.addon,
+    "coupons": render.coupon,
+    "customers": render.customer,
+    "subscriptions": render.subscription,
+    "invoices": render.invoice,
+    "payments": render.payment,
+    "credit_notes": render.credit_note,
+    "refunds": render.refund,
+    "unbilled_charges": render.unbilled_charge,
+    "bank_accounts": render.bank_account,
 }
+KINDS = (*RENDERERS, "cards", "events", "webhooks")

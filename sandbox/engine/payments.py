@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sandbox import fields
 from sandbox.engine import announce, collection, customers, invoices, ledger, renewals
 from sandbox.errors import bad, refused, unknown
-from sandbox.money import precision, rounded, text
+from sandbox.money import dec, precision, rounded, text
 from sandbox.tx import Doc, Tx
 
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ def get(tx: Tx, payment_id: object) -> Doc:
     if doc is None or doc["status"] == "pending":
         raise unknown("payments")
     return doc
+
+
+def refundable(doc: Doc) -> Decimal:
+    """What of a payment has not been given back."""
+    return dec(doc["amount"]) - dec(doc["refunded"])
 
 
 def record(world: World, tx: Tx, body: Doc, source: str = "api") -> Doc:
