@@ -5,6 +5,7 @@ HTML is shown in a frame without scripts, because a mail is a stranger's documen
 """
 
 import re
+import socket
 import time
 from datetime import UTC, datetime
 from email import policy
@@ -35,19 +36,16 @@ def register(app: Flask) -> None:
 def start(app: Flask) -> None:
     """Listens for SMTP beside the served app; port 0 means that nobody wants a sink."""
     world: World = app.extensions["sandbox_world"]
-    if not world.settings.smtp_port:
+    host, port = world.settings.host, world.settings.smtp_port
+    if not port:
         return
-    sink = Controller(
-        Sink(world),
-        hostname=world.settings.host,
-        port=world.settings.smtp_port,
-        server_kwargs={"enable_SMTPUTF8": True},
-    )
     try:
-        sink.start()
+        socket.create_server((host, port)).close()  # the controller would wait long before it complains
     except OSError as refusal:
-        print(f"sandbox: no mail sink, port {world.settings.smtp_port}: {refusal.strerror}", flush=True)
+        print(f"sandbox: no mail sink on port {port}: {refusal.strerror}", flush=True)
         return
+    sink = Controller(Sink(world), hostname=host, port=port, enable_SMTPUTF8=True)
+    sink.start()
     app.extensions["sandbox_mail_sink"] = sink
 
 

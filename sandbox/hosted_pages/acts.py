@@ -14,6 +14,7 @@ from sandbox.engine import (
     changes,
     collection,
     customers,
+    extras,
     gateway,
     invoices,
     lifecycle,
@@ -115,6 +116,18 @@ def _attach(task: Task, customer_id: str, *, collect: bool = True) -> Doc:
     return method
 
 
+def _one_time_addon(task: Task, customer_id: str) -> Done:
+    sub_id = str(task.asked["subscription_id"])
+    wanted = fields.objects(task.asked, "addons")
+    if not wanted:
+        raise bad("addons")
+    method = _attach(task, customer_id)
+    coupon = fields.string(task.asked, "coupon_code")
+    invoice = extras.buy_addons(task.world, task.tx, sub_id, wanted, coupon=coupon, source="user")
+    _refuse_unpaid(task.tx, sub_id, _open(task.tx, sub_id) - {invoice["invoice_id"]})
+    return Done(customer_id, method["method_id"], sub_id, [invoice["invoice_id"]])
+
+
 def _add_method(task: Task, customer_id: str) -> Done:
     return Done(customer_id, _method(task, customer_id)["method_id"])
 
@@ -190,6 +203,7 @@ ACTS: dict[str, Callable[[Task, str], Done]] = {
     "newsubscription": _new_subscription,
     "updatesubscription": _update_subscription,
     "updatecard": _update_card,
+    "buyonetimeaddon": _one_time_addon,
     "addpaymentmethod": _add_method,
     "invoicepayment": _pay_invoice,
     "updatepaymentmethod": _edit_method,

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import NoReturn
 
 from sandbox import dates
-from sandbox.engine import customers, invoices, subscriptions
+from sandbox.engine import customers, invoices, methods, subscriptions
 from sandbox.hosted_pages import acts
 from sandbox.hosted_pages.amounts import shown
 from sandbox.hosted_pages.payment import Card, Entered
@@ -81,13 +81,16 @@ def _rehearse(world: World, tx: Tx, kind: str, asked: Doc) -> Quote:
 
 
 def _held(tx: Tx, asked: Doc) -> list[Doc]:
-    """Methods that the person may choose instead of typing."""
-    customer_id = asked.get("customer_id")
-    if asked.get("subscription_id"):
-        customer_id = subscriptions.get(tx, asked["subscription_id"])["customer_id"]
+    """Methods that the person may choose instead of typing; the one in use comes first."""
+    customer_id, used = asked.get("customer_id"), ""
     if asked.get("invoice_id"):
-        customer_id = invoices.get(tx, asked["invoice_id"])["customer_id"]
-    return tx.find("methods", where={"customer_id": customer_id, "status": "active"}) if customer_id else []
+        invoice = invoices.get(tx, asked["invoice_id"])
+        customer_id, asked = invoice["customer_id"], {"subscription_id": invoice["subscription_id"]}
+    if asked.get("subscription_id"):
+        sub = subscriptions.get(tx, asked["subscription_id"])
+        customer_id, used = sub["customer_id"], sub.get("method_id", "")
+    found = methods.of_customer(tx, customer_id) if customer_id else []
+    return sorted(found, key=lambda each: each["method_id"] != used)
 
 
 def _summed(tx: Tx, customer: Doc, sub: Doc | None, raised: list[Doc], held: list[Doc]) -> Quote:
