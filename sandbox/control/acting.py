@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
 from sandbox.control.asking import Doc, Refusal, body
+from sandbox.engine import acts
 from sandbox.errors import ZohoError
-from sandbox.store import Tx
-from sandbox.world import World, current, part
+from sandbox.world import World, current
 
-Act = Callable[[World, Tx, Doc], Any]
 blueprint = Blueprint("control_acting", __name__)
-
-
-def acts() -> dict[str, Act]:
-    module = part("engine.acts")
-    found: dict[str, Act] = module.ACTS if module else {}
-    return found
 
 
 @blueprint.get("/_control/act")
 def show() -> ResponseReturnValue:
     """The acts there are, each with what it needs."""
-    return jsonify(acts={kind: (act.__doc__ or "").strip() for kind, act in acts().items()})
+    return jsonify(acts={kind: (act.__doc__ or "").strip() for kind, act in acts.ACTS.items()})
 
 
 @blueprint.post("/_control/act")
@@ -39,9 +29,9 @@ def act() -> ResponseReturnValue:
 
 def perform(world: World, asked: Doc) -> Doc:
     """Do one staff act in one transaction, and answer with what it made of its subject."""
-    chosen = acts().get(str(asked.get("kind", "")))
+    chosen = acts.ACTS.get(str(asked.get("kind", "")))
     if chosen is None:
-        raise Refusal(f"kind: one of {', '.join(acts())}")
+        raise Refusal(f"kind: one of {', '.join(acts.ACTS)}")
     try:
         with world.store.transaction() as tx:
             return {"kind": asked["kind"], "result": chosen(world, tx, asked)}

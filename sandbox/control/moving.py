@@ -35,8 +35,6 @@ def move_clock() -> ResponseReturnValue:
     world = current()
     asked = fields("to", "background", *(f"advance_{step}" for step in STEPS))
     target = destination(world, asked)
-    if target < world.clock.now():
-        raise Refusal("time only goes forward", 409)
     return _perform(asked, lambda: move(world, target), world)
 
 
@@ -59,7 +57,14 @@ def reset() -> ResponseReturnValue:
 
 
 def destination(world: World, asked: Doc) -> datetime:
-    """The moment that a call names; without a zone it is the organisation's."""
+    """The moment ahead that a call names; without a zone it is the organisation's."""
+    moment = _named(world, asked)
+    if moment < world.clock.now():
+        raise Refusal("Time only goes forward.", 409)
+    return moment
+
+
+def _named(world: World, asked: Doc) -> datetime:
     steps = {step: asked.get(f"advance_{step}", 0) for step in STEPS}
     if any(type(amount) not in (int, float) for amount in steps.values()):
         raise Refusal("advance_days and its kin are numbers")

@@ -1,0 +1,21 @@
+"""The console: the company as its own staff would see it, the clock, the weather, and what was called."""
+
+from flask import Flask, redirect
+from werkzeug.wrappers import Response
+
+from sandbox.console import acts, company, events, oauth, time, weather, words, world
+from sandbox.console.shell import surroundings
+
+
+def register(app: Flask) -> None:
+    for part in (company, events, time, weather, acts, oauth, world):
+        app.register_blueprint(part.blueprint)
+    app.jinja_env.filters |= {"money": words.money, "moment": words.moment, "day": words.day}
+    app.jinja_env.filters |= {"status_kind": words.status_kind, "plainly": words.plainly}
+    app.jinja_env.filters |= {"pretty": words.pretty, "real_time": words.real_time}
+    app.context_processor(surroundings)
+    app.add_url_rule("/", "front", front)
+
+
+def front() -> Response:
+    return redirect("/console", 302)

@@ -1,0 +1,66 @@
+"""How the console writes values: money, moments, states and JSON."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹"}
+WHOLE = {"JPY"}
+GOOD = {"live", "paid", "success", "active", "settled"}
+BAD = {"dunning", "unpaid", "overdue", "failure", "cancelled_from_dunning", "creation_failed"}
+WARN = {"trial", "non_renewing", "scheduled", "sent", "pending", "paused", "partially_paid", "future"}
+
+
+def money(value: Any, currency: str = "USD") -> str:
+    """`1234.5` of USD as $1,234.50; what is no number is shown as it is."""
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        return str(value)
+    digits = 0 if currency in WHOLE else 2
+    sign = "−" if amount < 0 else ""
+    unit = SYMBOLS.get(currency, currency + "\u00a0")
+    return f"{sign}{unit}{abs(amount):,.{digits}f}"
+
+
+def moment(value: Any) -> str:
+    """A timestamp as Zoho writes it, for people: 4 Mar 2027, 06:00."""
+    try:
+        when = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    except ValueError:
+        return str(value)
+    return f"{when.day} {when:%b %Y, %H:%M:%S}".removesuffix(":00")
+
+
+def day(value: Any) -> str:
+    """A date: 4 Mar 2027."""
+    try:
+        when = datetime.fromisoformat(str(value))
+    except ValueError:
+        return str(value or "–")
+    return f"{when.day} {when:%b %Y}"
+
+
+def real_time(epoch: float) -> str:
+    """The time of day of a call, in UTC: programs live in real time."""
+    return f"{datetime.fromtimestamp(epoch, UTC):%H:%M:%S}"
+
+
+def status_kind(status: Any) -> str:
+    """The colour role of a state; the word itself always stands beside it."""
+    if status in GOOD:
+        return "good"
+    if status in BAD:
+        return "bad"
+    return "warn" if status in WARN else "plain"
+
+
+def plainly(status: Any) -> str:
+    return str(status).replace("_", " ").capitalize()
+
+
+def pretty(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
