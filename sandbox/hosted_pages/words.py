@@ -14,7 +14,7 @@ from sandbox.money import dec
 from sandbox.tx import Doc
 from sandbox.world import World
 
-MERCHANT = "Northwind Cloud"
+MERCHANT = "Northwind Cloud"  # before the organisation has a name
 UNITS = {"days": "day", "weeks": "week", "months": "month", "years": "year"}
 BRANDS = {"visa": "Visa", "mastercard": "Mastercard", "amex": "American Express", "discover": "Discover"}
 TITLES = {
@@ -62,9 +62,9 @@ CLOSED = {
 }
 
 
-def merchant(_world: World) -> str:
+def merchant(world: World) -> str:
     """The name above the page."""
-    return MERCHANT
+    return world.store.meta("organization_name") or MERCHANT
 
 
 def day(text: str) -> str:
