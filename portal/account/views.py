@@ -1,6 +1,19 @@
 """Everything that the room answers, put together."""
 
-from portal.account import overview
+from portal.account import email, invitations, members, overview, password, profile, second_factor, sessions
+from portal.account.browsers import name_of
 from portal.account.room import blueprint
 
-__all__ = ["blueprint", "overview"]
+blueprint.add_app_template_filter(name_of, "browser_name")
+
+__all__ = [
+    "blueprint",
+    "email",
+    "invitations",
+    "members",
+    "overview",
+    "password",
+    "profile",
+    "second_factor",
+    "sessions",
+]

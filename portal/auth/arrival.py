@@ -4,21 +4,18 @@ A session begins only when everything it needs has been shown, so there are no h
 until then the proof so far waits, sealed, under the visitor's cookie for ten minutes.
 """
 
-from datetime import timedelta
-from typing import Any
-
 from flask import current_app, redirect, url_for
 from werkzeug.wrappers import Response
 
 from portal.db.transaction import as_web
-from portal.people import flows, sessions, signing_in
+from portal.people import sessions, signing_in
 from portal.people.flows import Kind
 from portal.people.supabase_auth import SignedIn
 from portal.web import trail
-from portal.web.current import begin_session, current_services, current_session, visit, visitor_hash
+from portal.web.current import begin_session, current_services, current_session, visit
 from portal.web.next_page import safe_next
+from portal.web.visitor_flows import remember
 
-FLOW_LASTS = timedelta(minutes=10)
 STAFF_HOME = "admin.sync_status"
 HOME = "subscriptions.overview"
 
@@ -31,24 +28,6 @@ def arrive(signed_in: SignedIn, next_page: str | None, *, then: Kind | None = No
     if signed_in.aal != "aal2" and (signed_in.identity.factor_ids or signed_in.identity.is_staff):
         return _ask_second_factor(signed_in, next_page, then)
     return _start(signed_in, next_page, then)
-
-
-def remember(kind: Kind, payload: dict[str, Any], *, lasts: timedelta = FLOW_LASTS) -> None:
-    """Keep what a flow of this visitor needs for its next step."""
-    services = current_services()
-    with as_web(services.pool) as conn:
-        flows.store(conn, services.keyring, visitor_hash(), kind, payload, lasts=lasts)
-
-
-def recall(kind: Kind) -> dict[str, Any] | None:
-    services = current_services()
-    with as_web(services.pool) as conn:
-        return flows.find(conn, services.keyring, visitor_hash(), kind)
-
-
-def forget(kind: Kind) -> None:
-    with as_web(current_services().pool) as conn:
-        flows.delete(conn, visitor_hash(), kind)
 
 
 def landing(next_page: str | None) -> str:

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, cast, get_args
 from flask import flash, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from portal.auth.arrival import arrive, forget, recall
+from portal.auth.arrival import arrive
 from portal.auth.room import blueprint
 from portal.db.transaction import as_web
 from portal.people import users
@@ -25,6 +25,7 @@ from portal.web import guard, trail
 from portal.web.current import client_ip, current_services
 from portal.web.forms import query
 from portal.web.pages import page
+from portal.web.visitor_flows import forget, recall
 
 Kind = Literal["sign-up", "magic-link", "password-reset", "email-change", "invitation"]
 TYPES: dict[str, Kind] = {

@@ -6,14 +6,11 @@ link opens for the browser that asked for it (AUT-06).
 """
 
 from collections.abc import Callable
-from datetime import timedelta
-from urllib.parse import urlencode
 
 from flask import Response, redirect, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from portal.auth import pace
-from portal.auth.arrival import remember
 from portal.auth.forms import EmailForm
 from portal.auth.room import blueprint
 from portal.db.transaction import as_web
@@ -23,8 +20,8 @@ from portal.web import guard, limits
 from portal.web.current import client_ip, current_services
 from portal.web.forms import query
 from portal.web.pages import page
+from portal.web.visitor_flows import LINK_LASTS, remember, return_address
 
-LINK_LASTS = timedelta(hours=1)
 MAILS_PER_ACCOUNT, MAILS_PER_ADDRESS = 5, 20
 
 
@@ -86,12 +83,6 @@ def ask(
         except NoLogin:
             return
         remember(kind, {"verifier": verifier}, lasts=LINK_LASTS)
-
-
-def return_address(kind: Kind, next_page: str | None = None) -> str:
-    """Return where a mailed link leads in the end; from the settings, never from the request (RED-04)."""
-    words = {"kind": kind, **({"next": next_page} if next_page else {})}
-    return f"{current_services().settings.base_url.rstrip('/')}/confirmation?{urlencode(words)}"
 
 
 def count_mail(email: str) -> None:

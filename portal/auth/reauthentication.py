@@ -7,10 +7,9 @@ from portal.auth import pace
 from portal.auth.arrival import arrive, landing
 from portal.auth.forms import PasswordForm
 from portal.auth.room import blueprint
-from portal.auth.sign_in import prove
 from portal.people.auth_errors import IdentityError
 from portal.people.users import Disabled
-from portal.web import guard
+from portal.web import guard, proof
 from portal.web.current import signed_in_session
 from portal.web.forms import query
 from portal.web.pages import page
@@ -35,7 +34,7 @@ def reauthenticate() -> AnyResponse:
         return page("auth/reauthentication.html", form=form)
     try:
         with pace.even():
-            signed_in = prove(signed_in_session().person.email, form.password.data)
+            signed_in = proof.of_password(signed_in_session().person.email, form.password.data)
         return arrive(signed_in, form.next.data)
     except (IdentityError, Disabled) as refusal:
         form.form_errors.append(refusal.message)

@@ -10,7 +10,7 @@ import structlog
 from flask import Response, redirect, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from portal.auth.arrival import arrive, forget, recall, remember
+from portal.auth.arrival import arrive
 from portal.auth.forms import CodeForm, NewPasswordForm
 from portal.auth.room import blueprint
 from portal.db.transaction import as_web
@@ -21,6 +21,7 @@ from portal.people.users import Disabled
 from portal.web import guard, one_time_codes, qr, trail
 from portal.web.current import client_ip, current_services, signed_in_session
 from portal.web.pages import page
+from portal.web.visitor_flows import forget, recall, remember
 
 log = structlog.get_logger()
 

@@ -12,11 +12,10 @@ from portal.auth.forms import SignInForm
 from portal.auth.room import blueprint
 from portal.db.transaction import as_web
 from portal.people import sessions
-from portal.people.auth_errors import EmailNotConfirmed, IdentityError, TooManyTries, WrongCredentials
-from portal.people.supabase_auth import SignedIn
+from portal.people.auth_errors import IdentityError
 from portal.people.users import Disabled
-from portal.web import guard, limits, trail
-from portal.web.current import client_ip, current_services, current_session, forget_session
+from portal.web import guard, proof, trail
+from portal.web.current import current_services, current_session, forget_session
 from portal.web.forms import query
 from portal.web.pages import page
 
@@ -43,7 +42,7 @@ def sign_in() -> AnyResponse:
     try:
         # The session starts inside the same pace: only a failure may take as long as another failure.
         with pace.even():
-            signed_in = prove(form.email.data, form.password.data)
+            signed_in = proof.of_password(form.email.data, form.password.data)
         return arrive(signed_in, form.next.data)
     except (IdentityError, Disabled) as refusal:
         return _refused(form, refusal.message)
@@ -69,29 +68,6 @@ def sign_out() -> AnyResponse:
     forget_session()
     flash("You are signed out.")
     return redirect(url_for("auth.show_sign_in"), 303)
-
-
-def prove(email: str, password: str) -> SignedIn:
-    """Check a password with the provider, within the limits of AUT-04.
-
-    Raises an :class:`IdentityError`; the same for an address that nobody has.
-    """
-    services, ip = current_services(), client_ip()
-    account, address = limits.account_key("sign-in", email), limits.address_key("sign-in", ip)
-    with as_web(services.pool) as conn:
-        limits.check_failures(conn, account, free=limits.FAILURES_PER_ACCOUNT)
-        limits.check_failures(conn, address, free=limits.FAILURES_PER_ADDRESS)
-    try:
-        signed_in = services.auth.sign_in(email, password, ip=ip)
-    except (WrongCredentials, EmailNotConfirmed, TooManyTries) as refusal:
-        log.warning("sign-in failed", reason=type(refusal).__name__, account=account)
-        with as_web(services.pool) as conn:
-            limits.record_failure(conn, account)
-            limits.record_failure(conn, address)
-        raise
-    with as_web(services.pool) as conn:
-        limits.clear(conn, account)
-    return signed_in
 
 
 def _refused(form: SignInForm, message: str) -> Response:

@@ -1,0 +1,67 @@
+"""The forms of the account room."""
+
+from functools import lru_cache
+from zoneinfo import available_timezones
+
+from wtforms import RadioField, SelectField
+from wtforms.validators import InputRequired
+
+from portal.web import fields
+from portal.web.forms import BaseForm
+
+ROLES = [
+    ("viewer", "Viewer: sees everything, changes nothing"),
+    ("billing", "Billing: buys, changes, cancels and pays"),
+    ("owner", "Owner: billing, and decides who belongs to the account"),
+]
+LOCALES = [
+    ("en", "As my browser says"),
+    ("en-US", "United States: $1,234.50, November 29, 2026"),
+    ("en-GB", "United Kingdom: £1,234.50, 29 November 2026"),
+    ("de-DE", "Germany: 1.234,50 €"),
+    ("fr-FR", "France: 1 234,50 €"),
+    ("es-ES", "Spain: 1.234,50 €"),
+    ("it-IT", "Italy: 1.234,50 €"),
+    ("nl-NL", "Netherlands: € 1.234,50"),
+    ("sv-SE", "Sweden: 1 234,50 kr"),
+    ("pt-BR", "Brazil: R$ 1.234,50"),
+    ("hi-IN", "India: ₹1,23,456.50"),
+    ("ja-JP", "Japan: ￥1,234"),
+]
+
+
+@lru_cache(maxsize=1)
+def time_zones() -> list[tuple[str, str]]:
+    """Return the zones that places have; names without a place are for machines."""
+    places = sorted(
+        zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "posix"))
+    )
+    return [("UTC", "UTC"), *((zone, zone.replace("_", " ")) for zone in places)]
+
+
+class ProfileForm(BaseForm):
+    name = fields.name_field()
+    locale = SelectField("Numbers and dates", choices=LOCALES)
+    time_zone = SelectField("Time zone", choices=time_zones)
+
+
+class PasswordChangeForm(BaseForm):
+    present = fields.password_field("Present password")
+    password = fields.new_password_field("New password")
+
+
+class EmailChangeForm(BaseForm):
+    email = fields.email_field("New e-mail address", autocomplete="email")
+
+
+class CodeForm(BaseForm):
+    code = fields.code_field()
+
+
+class InvitationForm(BaseForm):
+    email = fields.email_field(autocomplete="off")
+    role = RadioField("Role", choices=ROLES, validators=[InputRequired("Choose a role")])
+
+
+class RoleForm(BaseForm):
+    role = RadioField("Role", choices=ROLES, validators=[InputRequired("Choose a role")])
