@@ -17,10 +17,10 @@ from portal.mirror import catalogue as mirror_catalogue
 from portal.mirror import shop
 from portal.mirror.catalogue import CatalogueRead
 from portal.plans import offers
-from portal.plans.forms import ADDON_PREFIX, PurchaseForm, purchase_form
 from portal.sync import checkouts
-from portal.sync.checkouts import Checkout, PageWish
-from portal.web import guard
+from portal.sync.checkouts import Checkout
+from portal.web import guard, hosted
+from portal.web.choosing import ADDON_PREFIX, ChoiceForm, choice_form
 from portal.web.current import current_services, signed_in_account, signed_in_session
 from portal.web.forms import query
 from portal.web.pages import page
@@ -67,8 +67,7 @@ def create_checkout() -> BaseResponse:
     if form.stamp.data != stamp(costs):
         form.stamp.data = stamp(costs)
         return _render(form, read, plan, costs, status=409, has_changed=True)
-    checkout = checkouts.open_page(current_services(), _wish(selection, costs))
-    return _onward(checkout)
+    return hosted.to_page("new_subscription", selection.choice.as_json(), _quoted(selection, costs))
 
 
 @blueprint.get("/checkouts/<uuid:checkout_id>")
@@ -143,17 +142,17 @@ def _show_summary(read_coupon: str) -> Response:
     return _render(form, read, plan, costs)
 
 
-def _form(code: str, data: object, coupon: str) -> tuple[PurchaseForm, CatalogueRead, Plan]:
+def _form(code: str, data: object, coupon: str) -> tuple[ChoiceForm, CatalogueRead, Plan]:
     services, person = current_services(), signed_in_session().person
     with transaction.as_member(services.pool, person.user_id) as conn:
         read = mirror_catalogue.read(conn, coupon.strip()[:100])
     plan = read.catalogue.plans.get(code)
     if plan is None or not plan.is_active:
         raise NotFound("That plan is no longer offered. Choose another one.")
-    return purchase_form(plan, read.catalogue.addons_for(plan), data), read, plan
+    return choice_form(ChoiceForm, plan, read.catalogue.addons_for(plan), data), read, plan
 
 
-def _selection(form: PurchaseForm, read: CatalogueRead) -> Selection | None:
+def _selection(form: ChoiceForm, read: CatalogueRead) -> Selection | None:
     """Look the choice up; what is refused is written at its field."""
     try:
         return read.catalogue.select(form.choice(), clock.today(read.time_zone))
@@ -165,7 +164,7 @@ def _selection(form: PurchaseForm, read: CatalogueRead) -> Selection | None:
 
 
 def _render(
-    form: PurchaseForm,
+    form: ChoiceForm,
     read: CatalogueRead,
     plan: Plan,
     costs: Summary | None,
@@ -189,22 +188,16 @@ def _render(
     )
 
 
-def _wish(selection: Selection, costs: Summary) -> PageWish:
-    person, account = signed_in_session().person, signed_in_account()
-    return PageWish(
-        kind="new_subscription",
-        account_id=account.id,
-        user_id=person.user_id,
-        choice=selection.choice.as_json(),
-        quoted={
-            "plan_name": selection.plan.name,
-            "now": _text(costs.now.total.amount),
-            "later": _text(costs.later.total.amount),
-            "currency": selection.plan.currency,
-            "per": selection.plan.interval.per,
-            "trial_ends_on": costs.trial_ends_on.isoformat() if costs.trial_ends_on else None,
-        },
-    )
+def _quoted(selection: Selection, costs: Summary) -> dict[str, Any]:
+    """Return what the person was told, for the pages that follow."""
+    return {
+        "plan_name": selection.plan.name,
+        "now": _text(costs.now.total.amount),
+        "later": _text(costs.later.total.amount),
+        "currency": selection.plan.currency,
+        "per": selection.plan.interval.per,
+        "trial_ends_on": costs.trial_ends_on.isoformat() if costs.trial_ends_on else None,
+    }
 
 
 def _text(amount: Decimal) -> str:
@@ -219,13 +212,6 @@ def _again(checkout: Checkout) -> str:
     addons = {f"{ADDON_PREFIX}{code}": quantity for code, quantity in choice.addons}
     values = {"plan": choice.plan_code, "quantity": choice.quantity, "coupon": choice.coupon_code, **addons}
     return url_for("plans.new_checkout", _external=False, **values)  # type: ignore[arg-type]
-
-
-def _onward(checkout: Checkout) -> BaseResponse:
-    """Go to Zoho when its page is ready, otherwise to ours that waits for it."""
-    if checkout.state == "open" and checkout.hosted_page_url:
-        return redirect(checkout.hosted_page_url, 303)
-    return redirect(url_for("plans.show_checkout", checkout_id=checkout.id), 303)
 
 
 def _own(checkout_id: UUID) -> dict[str, Any]:

@@ -113,8 +113,7 @@ def _find_reactivated(services: "Services", intent: Intent) -> Result | None:
 
 
 def _pause(services: "Services", intent: Intent) -> Result:
-    body = {"pause_at": intent.request["pause_at"], "reason": intent.request.get("reason", "")}
-    services.zoho.pause(intent.subject_zoho_id, body)
+    services.zoho.pause(intent.subject_zoho_id, intent.request["pause_at"], intent.request.get("reason", ""))
     return {}
 
 
@@ -124,7 +123,7 @@ def _find_paused(services: "Services", intent: Intent) -> Result | None:
 
 
 def _resume(services: "Services", intent: Intent) -> Result:
-    services.zoho.resume(intent.subject_zoho_id, {"resume_at": intent.request["resume_at"]})
+    services.zoho.resume(intent.subject_zoho_id, intent.request["resume_at"])
     return {}
 
 

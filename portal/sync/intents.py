@@ -179,6 +179,12 @@ def get(conn: Conn, intent_id: UUID) -> Intent:
     return Intent.from_row(row)
 
 
+def find_by_key(conn: Conn, key: str) -> Intent | None:
+    """Return the intent that a form with this key made before."""
+    row = conn.execute(_BY_KEY, [key]).fetchone()
+    return None if row is None else Intent.from_row(row)
+
+
 def find_live(conn: Conn, subject_kind: str, subject_zoho_id: str) -> Intent | None:
     """Return the unsettled act on this subject, if there is one."""
     row = conn.execute(_LIVE_ON_SUBJECT, [subject_kind, subject_zoho_id]).fetchone()

@@ -1,0 +1,36 @@
+"""Looking at one subscription before doing something with it."""
+
+from typing import Any
+from uuid import UUID
+
+from portal.billing import options
+from portal.billing.options import Options
+from portal.db import transaction
+from portal.errors import Conflict
+from portal.mirror import acting
+from portal.web.current import current_services, signed_in_account, signed_in_session
+
+Row = dict[str, Any]
+
+
+def own(subscription_id: UUID) -> Row:
+    """Return the subscription of the account in sight. Raises :class:`~portal.errors.NotFound`."""
+    services, person = current_services(), signed_in_session().person
+    with transaction.as_member(services.pool, person.user_id) as conn:
+        return acting.get_subscription(conn, subscription_id, signed_in_account().id)
+
+
+def options_of(row: Row) -> Options:
+    """Return what may be done with it now."""
+    return options.of_subscription(row, current_services().settings)
+
+
+def demand(allowed: bool, row: Row, otherwise: str) -> None:
+    """Refuse an act that is not open: because another is under way, or for the reason given."""
+    if allowed:
+        return
+    if row["live_intent"]:
+        raise Conflict(
+            "A change to this subscription is still being confirmed. Wait a moment, then look again."
+        )
+    raise Conflict(otherwise)

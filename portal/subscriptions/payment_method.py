@@ -1,0 +1,72 @@
+"""Choosing which card a subscription is charged to, among those on file, or a new one at Zoho."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+from werkzeug.wrappers import Response as BaseResponse
+from wtforms import RadioField
+from wtforms.validators import InputRequired
+
+from portal.billing import payment_method as words
+from portal.db import transaction
+from portal.mirror import acting
+from portal.subscriptions import looking
+from portal.subscriptions.confirming import Question, answer, ask
+from portal.subscriptions.looking import Row
+from portal.subscriptions.room import blueprint
+from portal.web import guard, hosted
+from portal.web.acting import ActForm
+from portal.web.current import current_services, signed_in_account, signed_in_session
+
+NEW = "new"
+_NOT_OPEN = "How this subscription is paid cannot be changed now."
+
+
+class MethodForm(ActForm):
+    """A card on file, or a new one."""
+
+    method = RadioField("Pay with", validators=[InputRequired("Select how to pay.")])
+
+
+@blueprint.get("/subscriptions/<uuid:subscription_id>/payment-method")
+@guard.member("billing")
+def show_payment_method(subscription_id: UUID) -> Response:
+    row = looking.own(subscription_id)
+    form = _form(MethodForm(formdata=None))
+    form.method.data = row["payment_method_zoho_id"] or NEW
+    return ask(row, _question(row), form)
+
+
+@blueprint.post("/subscriptions/<uuid:subscription_id>/payment-method")
+@guard.member("billing")
+def choose_payment_method(subscription_id: UUID) -> BaseResponse:
+    row = looking.own(subscription_id)
+    form = _form(MethodForm())
+    if form.method.data == NEW:
+        looking.demand(looking.options_of(row).choose_method, row, _NOT_OPEN)
+        choice = {"subscription_zoho_id": row["zoho_id"]}
+        return hosted.to_page("update_card", choice, {"plan_name": row["plan_name"]})
+    return answer(row, _question(row), form)
+
+
+def _form(form: MethodForm) -> MethodForm:
+    services, person = current_services(), signed_in_session().person
+    with transaction.as_member(services.pool, person.user_id) as conn:
+        methods = acting.list_methods(conn, signed_in_account().id)
+    # Zoho attaches cards by id; a bank account is attached on its own page (facts.md 3.6, 5.5).
+    cards: list[tuple[str, Any]] = [
+        (method["zoho_id"], words.name(method)) for method in methods if method["kind"] == "card"
+    ]
+    form.method.choices = [*cards, (NEW, "Another card or bank account, entered on the secure payment page")]
+    return form
+
+
+def _question(row: Row) -> Question:
+    return Question(
+        kind="use_method",
+        template="subscriptions/payment_method.html",
+        done="The subscription is charged to the chosen card from now on.",
+        demand=lambda: looking.demand(looking.options_of(row).choose_method, row, _NOT_OPEN),
+        request=lambda form: {"method_zoho_id": form.method.data},
+    )
