@@ -97,9 +97,7 @@ class Caller:
     def in_lane(self, lane: str) -> Self:
         if lane not in LANES:
             raise ValueError(f"no such lane: {lane}")
-        return type(self)(
-            self._root.removesuffix("/billing/v1"), self._transport, self._tokens, self._budget, lane
-        )
+        return type(self)(self._root, self._transport, self._tokens, self._budget, lane)
 
     def ask(self, call: Call) -> Raw:
         """Make the call and return Zoho's JSON. Raises a :class:`ZohoError`."""
