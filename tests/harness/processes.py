@@ -196,6 +196,7 @@ class Stack:
 
 def demo_settings(folder: Path, database_url: str, *, portal: int, sandbox: int, smtp: int) -> dict[str, str]:
     """Return the settings of the demo, for ports and folders of our own."""
+    folder.mkdir(parents=True, exist_ok=True)
     demo = Demo(folder, portal, sandbox, smtp)
     return {**demo.settings(database_url), **TEST_SETTINGS}
 

@@ -1,0 +1,72 @@
+"""Every page that a person can reach by links, at two widths: no axe finding, no CSP violation (CSP-02), no
+script error, nothing that scrolls sideways. The walk starts at the front door and follows every link.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.harness import browser as chromium
+from tests.harness.browser import Tab
+from tests.harness.people import ADA, BOB, STAFF, sign_in
+from tests.harness.processes import Stack
+
+MOST_OF_A_KIND = 2  # two invoices are enough, forty prove nothing more
+FILES = ("/static/", "/invoices/csv", "/pdf", "/metrics")
+NOBODY = ("/sign-in", "/sign-up", "/password-reset", "/magic-link", "/check-your-mail", "/no-such-page")
+
+
+def kind(path: str) -> str:
+    """Fold ids, so that pages of one kind are counted together."""
+    return "/".join("*" if any(letter.isdigit() for letter in part) else part for part in path.split("/"))
+
+
+def links(tab: Tab, portal_url: str) -> list[str]:
+    found = tab.page.eval_on_selector_all("a[href]", "all => all.map(a => a.getAttribute('href'))")
+    there = [urljoin(tab.page.url, href) for href in found]
+    own = [urlsplit(url)._replace(fragment="") for url in there if url.startswith(portal_url)]
+    return [url.geturl() for url in own if not any(part in url.path for part in FILES)]
+
+
+def walk(tab: Tab, portal_url: str, *starts: str) -> list[str]:
+    """Open everything that links lead to; return the paths that were checked."""
+    waiting = [f"{portal_url}{start}" for start in starts]
+    seen: set[str] = set()
+    kinds: Counter[str] = Counter()
+    while waiting:
+        url = waiting.pop(0)
+        shape = kind(urlsplit(url).path)
+        if url in seen or kinds[shape] >= MOST_OF_A_KIND:
+            continue
+        seen.add(url)
+        kinds[shape] += 1
+        answer = tab.page.goto(url)
+        assert answer is not None
+        assert answer.status < 500, f"{url}: {answer.status}"
+        tab.assert_clean()
+        waiting += links(tab, portal_url)
+    return sorted(kinds)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("person", ["nobody", ADA, BOB, STAFF])
+def test_every_page_within_reach_is_clean(stack: Stack, browser: Browser, person: str, width: int) -> None:
+    with chromium.visitor(browser, viewport={"width": width, "height": 900}) as tab:
+        if person != "nobody":
+            sign_in(tab.page, stack.portal_url, person)
+        starts = NOBODY if person == "nobody" else ("/", *(("/admin",) if person == STAFF else ()))
+        checked = walk(tab, stack.portal_url, *starts)
+    assert len(checked) >= (5 if person == "nobody" else 8), checked
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_are_readable_in_light_and_dark(stack: Stack, browser: Browser, scheme: str) -> None:
+    with chromium.visitor(browser, color_scheme=scheme) as tab:
+        sign_in(tab.page, stack.portal_url, ADA)
+        for path in ("/", "/plans", "/invoices", "/subscriptions", "/payment-methods", "/account"):
+            tab.page.goto(stack.portal_url + path)
+            assert not tab.axe(), f"{path} in {scheme}"
