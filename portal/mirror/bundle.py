@@ -1,7 +1,8 @@
 """Several result sets in one round trip: a statement answers with JSON texts, read here into typed rows.
 
-Numbers become Decimals. Dates and times are told by the name of their column, as everywhere in the
-schema: `..._on` and `..._date` are dates, `..._at` are aware times.
+Amounts have decimals in the schema, so a number with a point becomes a Decimal and one without an int.
+Dates and times are told by the name of their column, as everywhere in the schema: `..._on` and
+`..._date` are dates, `..._at` are aware times.
 """
 
 import json
@@ -18,7 +19,7 @@ def parse(text: str | None) -> list[Row]:
     """Return the rows of a `json_agg(...)::text`; NULL is no row."""
     if text is None:
         return []
-    found: list[Row] = json.loads(text, parse_float=Decimal, parse_int=Decimal, object_hook=_typed)
+    found: list[Row] = json.loads(text, parse_float=Decimal, object_hook=_typed)
     return found
 
 
@@ -26,7 +27,7 @@ def parse_one(text: str | None) -> Row | None:
     """Return the row of a `to_json(...)::text`."""
     if text is None:
         return None
-    found: Row = json.loads(text, parse_float=Decimal, parse_int=Decimal, object_hook=_typed)
+    found: Row = json.loads(text, parse_float=Decimal, object_hook=_typed)
     return found
 
 

@@ -112,7 +112,9 @@ def register(app: Flask) -> None:
 def _refusal(error: HTTPException) -> Response:
     if error.response is not None:
         return make_response(error.response)
-    response = error_page(error.code or _SERVER_SIDE)
+    # Our own refusals (portal/web/guard.py, csrf.py, limits.py) are written for the reader.
+    text = str(error.description) if getattr(error, "is_for_people", False) else ""
+    response = error_page(error.code or _SERVER_SIDE, text)
     for name, value in error.get_headers(request.environ):
         if name in ("Allow", "Retry-After", "WWW-Authenticate"):
             response.headers[name] = value

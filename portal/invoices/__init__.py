@@ -1,0 +1,1 @@
+"""The room of invoices: list, detail, PDF, CSV."""

@@ -1,0 +1,6 @@
+"""Everything that the room answers, put together."""
+
+from portal.invoices import showing
+from portal.invoices.room import blueprint
+
+__all__ = ["blueprint", "showing"]

@@ -1,0 +1,1 @@
+"""The room of payment methods: cards and bank accounts on file."""
