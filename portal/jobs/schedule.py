@@ -13,6 +13,8 @@ from portal.jobs import queue, tasks
 SCHEDULE: list[tuple[str, Task[Any, Any, Any]]] = [
     ("* * * * * */20", tasks.sweep_stalled),
     ("* * * * *", tasks.scan_inbox),
+    ("* * * * * */10", tasks.settle_checkouts),
+    ("* * * * * */10", tasks.resolve_intents),
     ("17 * * * *", tasks.tidy),
     ("41 2 * * *", tasks.prune),
 ]

@@ -13,7 +13,7 @@ from portal import clock
 from portal.db import transaction
 from portal.db.transaction import Conn
 from portal.jobs import queue
-from portal.sync import apply, inbox
+from portal.sync import acts, apply, checkouts, inbox
 from portal.sync.subjects import Subject
 
 if TYPE_CHECKING:
@@ -72,6 +72,18 @@ async def sweep_stalled(context: JobContext, /, **_tick: int) -> None:
     for job in await manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER_SECONDS):
         log.warning("stalled job", job=job.task_name, job_id=job.id)
         await manager.retry_job(job)
+
+
+@queue.app.task(name="settle_checkouts", pass_context=True)
+def settle_checkouts(context: JobContext, /, **_tick: int) -> None:
+    """Look at the purchases that nobody came back from."""
+    checkouts.settle_due(of(context))
+
+
+@queue.app.task(name="resolve_intents", pass_context=True)
+def resolve_intents(context: JobContext, /, **_tick: int) -> None:
+    """Find out what became of acts whose answer was lost."""
+    acts.resolve_due(of(context))
 
 
 @queue.app.task(name="tidy", pass_context=True)

@@ -8,6 +8,8 @@ brings what may have changed into the mirror by the one refresh path.
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from portal.billing import declines
 from portal.billing.catalogue import Choice
 from portal.db import transaction
@@ -19,6 +21,8 @@ from portal.zoho import payloads
 
 if TYPE_CHECKING:
     from portal.services import Services
+
+log = structlog.get_logger()
 
 Result = dict[str, Any]
 
@@ -40,8 +44,8 @@ def resolve_due(services: "Services", limit: int = 20) -> int:
     for intent_id in due:
         try:
             intents.resolve(services, ACTS, intent_id)
-        except PortalError:
-            continue
+        except PortalError as trouble:
+            log.warning("intent not resolved", intent=str(intent_id), problem=trouble.message)
     return len(due)
 
 

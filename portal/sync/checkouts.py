@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
+import structlog
 from psycopg.types.json import Jsonb
 
 from portal import activity, clock
@@ -28,6 +29,8 @@ from portal.zoho import errors as zoho_errors
 
 if TYPE_CHECKING:
     from portal.services import Services
+
+log = structlog.get_logger()
 
 LIVE = ("preparing", "open", "confirming", "unknown")
 PREPARE_LEASE = timedelta(seconds=30)
@@ -311,6 +314,18 @@ def list_due(conn: Conn, limit: int = 50) -> list[UUID]:
     """Return the attempts that want a look now."""
     rows = conn.execute(_DUE, {"now": clock.now(), "limit": limit}).fetchall()
     return [row["id"] for row in rows]
+
+
+def settle_due(services: "Services", limit: int = 20) -> int:
+    """Look at the attempts that want a look; return how many. One in trouble does not stop the others."""
+    with transaction.as_worker(services.pool) as conn:
+        due = list_due(conn, limit)
+    for checkout_id in due:
+        try:
+            settle(services, checkout_id, source="sweep")
+        except PortalError as trouble:
+            log.warning("checkout not settled", checkout=str(checkout_id), problem=trouble.message)
+    return len(due)
 
 
 def _insert_or_find(services: "Services", wish: PageWish) -> Checkout:
