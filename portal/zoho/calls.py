@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from urllib.parse import quote
 
 import psycopg
@@ -34,7 +34,7 @@ from portal.zoho.errors import (
 )
 from portal.zoho.lanes import INTERACTIVE, LANES, RECONCILE, WEBHOOK
 from portal.zoho.payloads import Raw
-from portal.zoho.tokens import Access, Tokens
+from portal.zoho.tokens import Access
 from portal.zoho.transport import Answer, Limits, Lost, Sending, Stream, Transport
 
 ORGANIZATION_HEADER = "X-com-zoho-subscriptions-organizationid"
@@ -82,11 +82,19 @@ class Call:
         return self.path.format_map({name: quote(value, safe="") for name, value in self.ids.items()})
 
 
+class TokenSource(Protocol):
+    """Where a caller gets its token: the shared one, or one that staff have just been given."""
+
+    def access(self, wait_seconds: float = ...) -> Access: ...
+
+    def renewed(self, refused: Access, wait_seconds: float = ...) -> Access: ...
+
+
 class Caller:
     """Makes calls in one lane; made once per process and shared between threads."""
 
     def __init__(
-        self, root: str, transport: Transport, tokens: Tokens, budget: Budget, lane: str = INTERACTIVE
+        self, root: str, transport: Transport, tokens: TokenSource, budget: Budget, lane: str = INTERACTIVE
     ) -> None:
         self._root = root
         self._transport = transport

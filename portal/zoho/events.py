@@ -83,7 +83,8 @@ def _hint_from(envelope: Raw) -> EventHint:
         event_id=_first_id(envelope.get("event_id"), inner.get("event_id")),
         event_type=_first_id(envelope.get("event_type"), inner.get("event_type")),
         event_time=_time_of(envelope) or _time_of(inner),
-        objects=tuple(objects),
+        # A customer is the subject only of what names nothing else: most events name theirs.
+        objects=tuple(objects) or tuple(("customer", found) for found in customers),
         customer_ids=tuple(customers),
     )
 

@@ -1,0 +1,1 @@
+"""What the merchant's staff see and repair: the connection to Zoho, the sync."""
