@@ -19,6 +19,7 @@ SHARED = (
     "portal.web.csrf",
     "portal.web.guard",
     "portal.web.filters",
+    "portal.web.words",
     "portal.web.pages",
     "portal.web.theme",
     "portal.web.errors",
