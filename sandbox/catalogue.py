@@ -48,7 +48,6 @@ def save(tx: Tx, kind: str, doc: Doc) -> None:
         code=doc["code"],
         product_id=doc["product_id"],
         status=doc["status"],
-        created=doc["created"],
         type=doc.get("type", ""),
     )
     tx.cache.pop(kind, None)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sandbox.packing import PHRASES, Packer
 from sandbox.tx import Doc, Tx
 
 __all__ = ["Doc", "Store", "Tx"]
@@ -46,6 +47,7 @@ class Store:
         self._generation = 0
         self.path = self._pointed()
         self._writer = self._open(self.path)
+        self._packer = packer_of(self._writer)
 
     @contextmanager
     def transaction(self) -> Iterator[Tx]:
@@ -54,7 +56,7 @@ class Store:
             yield running
             return
         with self._lock:
-            tx = Tx(self._writer, self._columns)
+            tx = Tx(self._writer, self._columns, self._packer)
             self._writer.execute("BEGIN IMMEDIATE")
             self._local.tx = tx
             try:
@@ -81,7 +83,7 @@ class Store:
             return
         connection = self._reader()
         connection.execute("BEGIN")
-        self._local.reading = tx = Tx(connection, self._columns)
+        self._local.reading = tx = Tx(connection, self._columns, self._packer)
         try:
             yield tx
         finally:
@@ -102,9 +104,12 @@ class Store:
         with self._lock:
             fresh = self._next_path()
             writer = self._open(fresh)
-            writer.execute("PRAGMA synchronous=OFF")
+            # a file that nobody points at needs no journal: if filling fails it is thrown away
+            for pragma in ("journal_mode=OFF", "synchronous=OFF", "locking_mode=EXCLUSIVE"):
+                writer.execute(f"PRAGMA {pragma}")
             columns: dict[str, set[str]] = {}
-            tx = Tx(writer, columns)
+            packer = packer_of(writer)
+            tx = Tx(writer, columns, packer)
             writer.execute("BEGIN IMMEDIATE")
             self._local.tx = tx
             try:
@@ -117,9 +122,10 @@ class Store:
                 raise
             finally:
                 self._local.tx = None
-            writer.execute("PRAGMA synchronous=NORMAL")
-            writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            old, self._writer, self.path, self._columns = self._writer, writer, fresh, columns
+            writer.close()
+            writer = connect(fresh)
+            old, self._writer, self.path = self._writer, writer, fresh
+            self._columns, self._packer = columns, packer
             self._point_at(fresh)
             self._generation += 1
             old.close()
@@ -165,6 +171,13 @@ class Store:
         for other in self.folder.glob("world-*.db"):
             if other != path:
                 _unlink(other)
+
+
+def packer_of(connection: sqlite3.Connection) -> Packer:
+    """The packer of a file: with the phrases it was begun with."""
+    connection.execute("INSERT OR IGNORE INTO meta VALUES ('phrases', ?)", (PHRASES,))
+    row = connection.execute("SELECT value FROM meta WHERE key = 'phrases'").fetchone()
+    return Packer(row[0])
 
 
 def _unlink(path: Path) -> None:

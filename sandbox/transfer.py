@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from sandbox.world import World
 
 FORMAT = 1
+OWN_OF_FILE = "phrases"
 
 
 def pieces(world: World) -> Iterator[str]:
     """The document, in pieces."""
     with world.store.read() as tx:
-        head = {"format": FORMAT, "now": world.clock.stamp(), "meta": tx.all_meta()}
+        head = {"format": FORMAT, "now": world.clock.stamp(), "meta": _meta(tx)}
         yield json.dumps(head)[:-1] + ', "kinds": {'
         for index, kind in enumerate(tx.kinds()):
             columns = tx.columns(kind)
@@ -48,9 +49,14 @@ def load(world: World, document: Any) -> None:
     world.replace(lambda tx: _fill(tx, meta, kinds))
 
 
+def _meta(tx: Tx) -> dict[str, str]:
+    return {key: value for key, value in tx.all_meta().items() if key != OWN_OF_FILE}
+
+
 def _fill(tx: Tx, meta: Doc, kinds: Doc) -> None:
     for key, value in meta.items():
-        tx.set_meta(str(key), str(value))
+        if key != OWN_OF_FILE:
+            tx.set_meta(str(key), str(value))
     for kind, table in kinds.items():
         columns = [str(name) for name in table["columns"]]
         for row in table["rows"]:

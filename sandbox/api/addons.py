@@ -25,7 +25,7 @@ LIST = Listing(
         "ONETIME": {"type": "one_time"},
         "RECURRING": {"type": "recurring"},
     },
-    {"created_time": "created", "addon_code": "code"},
+    {"created_time": "seq", "addon_code": "code"},
 )
 TEXTS = (
     "unit_name", "interval_unit", "description", "store_markup_description", "product_type", "hsn_or_sac",

@@ -22,7 +22,7 @@ LIST = Listing(
         "INACTIVE": {"status": "inactive"},
         "EXPIRED": {"status": "expired"},
     },
-    {"created_time": "created", "coupon_code": "code"},
+    {"created_time": "seq", "coupon_code": "code"},
 )
 SCOPES = ("all", "select", "none")
 

@@ -20,7 +20,7 @@ LIST = Listing(
     "credit_notes",
     "Status",
     {"All": {}, "Open": {"open": 1}, "Closed": {"open": 0, "state": "open"}, "Void": {"state": "void"}},
-    {"created_time": "created", "updated_time": "updated", "date": "date", "creditnote_number": "number"},
+    {"created_time": "seq", "date": "date", "creditnote_number": "number"},
 )
 ONE = "/creditnotes/<creditnote_id>"
 

@@ -31,7 +31,7 @@ LIST = Listing(
     },
     {
         "customer_id": "seq",
-        "created_time": "created",
+        "created_time": "seq",
         "updated_time": "updated",
         "display_name": "name",
         "email": "email",

@@ -21,8 +21,7 @@ from sandbox.tx import Doc, Tx
 from sandbox.world import World
 
 SORTS = {
-    "created_time": "created",
-    "updated_time": "updated",
+    "created_time": "seq",
     "number": "number",
     "invoice_number": "number",
     "date": "date",

@@ -40,7 +40,7 @@ class Listing:
         found = tx.find(
             self.kind,
             where=wanted,
-            order=self.sorts.get(sort, "created"),
+            order=self.sorts.get(sort, "seq"),
             desc=order == "D",
             limit=size + 1,
             offset=(number - 1) * size,

@@ -18,7 +18,7 @@ LIST = Listing(
     "plans",
     "PlanStatus",
     {"All": {}, "ACTIVE": {"status": "active"}, "INACTIVE": {"status": "inactive"}},
-    {"created_time": "created", "plan_code": "code"},
+    {"created_time": "seq", "plan_code": "code"},
 )
 TEXTS = (
     "description",

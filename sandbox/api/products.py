@@ -17,7 +17,7 @@ LIST = Listing(
     "products",
     "ProductStatus",
     {"All": {}, "ACTIVE": {"status": "active"}, "INACTIVE": {"status": "inactive"}},
-    {"created_time": "created", "name": "name"},
+    {"created_time": "seq", "name": "name"},
 )
 TEXTS = ("description", "email_ids", "redirect_url")
 
@@ -85,5 +85,5 @@ def deactivate(world: World, tx: Tx, product_id: str) -> Response:
 def save(world: World, tx: Tx, doc: Doc) -> Doc:
     """Write a product."""
     doc["updated"] = world.clock.stamp()
-    tx.put("products", doc["product_id"], doc, status=doc["status"], created=doc["created"], name=doc["name"])
+    tx.put("products", doc["product_id"], doc, status=doc["status"], name=doc["name"])
     return doc

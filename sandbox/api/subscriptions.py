@@ -17,7 +17,7 @@ from sandbox.tx import Doc, Tx
 from sandbox.world import World
 
 SORTS = {
-    "created_time": "created",
+    "created_time": "seq",
     "updated_time": "updated",
     "subscription_number": "number",
     "number": "number",

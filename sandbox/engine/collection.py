@@ -84,7 +84,7 @@ def auto(tx: Tx, method: Doc, outcome: gateway.Outcome | None = None) -> Doc:
 def settle_bank_payments(world: World, tx: Tx, today: date) -> list[Doc]:
     """The job's look at pending bank payments; gives back the invoices that came out of it."""
     done = []
-    for payment in tx.find("payments", where={"settles": ("<=", today.isoformat()), "status": "pending"}):
+    for payment in tx.find("pending_payments", where={"settles": ("<=", today.isoformat())}):
         invoice = tx.get("invoices", payment["pending_invoice"])
         if invoice is not None:
             _settle(world, tx, payment, invoice)
@@ -93,6 +93,7 @@ def settle_bank_payments(world: World, tx: Tx, today: date) -> list[Doc]:
 
 
 def _settle(world: World, tx: Tx, payment: Doc, invoice: Doc) -> None:
+    tx.delete("pending_payments", payment["payment_id"])
     invoice.pop("ach_payment_id", None)
     payment["date"] = world.clock.today().isoformat()
     if payment["returned"]:

@@ -86,7 +86,6 @@ def save(world: World, tx: Tx, doc: Doc) -> Doc:
         email=doc["email"].lower(),
         name=doc["display_name"],
         phone=doc.get("phone", ""),
-        created=doc["created"],
         updated=doc["updated"],
         portal=int(bool(doc.get("is_portal_enabled"))),
         crm=doc.get("zcrm_account_id", ""),

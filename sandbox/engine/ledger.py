@@ -58,8 +58,6 @@ def save_invoice(world: World, tx: Tx, doc: Doc) -> Doc:
         partial=int(bool(doc["payments"] or doc["credits"])),
         total=float(dec(doc["total"])),
         balance=float(left),
-        created=doc["created"],
-        updated=doc["updated"],
         customer_name=doc["customer_name"],
     )
     return doc
@@ -73,6 +71,11 @@ def save_payment(world: World, tx: Tx, doc: Doc) -> Doc:
     )
     doc["unused_amount"] = text(left)
     doc["updated"] = world.clock.stamp()
+    if doc["status"] == "pending":
+        tx.put(
+            "pending_payments", doc["payment_id"], doc, settles=doc["settles"], customer_id=doc["customer_id"]
+        )
+        return doc
     tx.put(
         "payments",
         doc["payment_id"],
@@ -82,9 +85,6 @@ def save_payment(world: World, tx: Tx, doc: Doc) -> Doc:
         number=doc["number"],
         status=doc["status"],
         unused=int(left > 0),
-        settles=doc.get("settles", "9999-12-31") if doc["status"] == "pending" else "9999-12-31",
-        created=doc["created"],
-        updated=doc["updated"],
     )
     return doc
 
@@ -106,8 +106,6 @@ def save_credit_note(world: World, tx: Tx, doc: Doc) -> Doc:
         date=doc["date"],
         open=int(left > 0),
         state=doc["state"],
-        created=doc["created"],
-        updated=doc["updated"],
     )
     return doc
 

@@ -18,9 +18,9 @@ MODES = ("check", "cash", "creditcard", "banktransfer", "bankremittance", "autot
 
 
 def get(tx: Tx, payment_id: object) -> Doc:
-    """One payment, or the refusal; a bank payment that still runs is not one yet."""
+    """One payment, or the refusal.  A bank payment that still runs is not one yet."""
     doc = tx.get("payments", payment_id) if isinstance(payment_id, str) else None
-    if doc is None or doc["status"] == "pending":
+    if doc is None:
         raise unknown("payments")
     return doc
 

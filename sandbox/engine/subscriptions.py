@@ -122,7 +122,6 @@ def save(world: World, tx: Tx, sub: Doc) -> Doc:
         auto=int(sub["auto_collect"]),
         due=due_day(world, sub),
         cancelled=sub.get("cancelled_at", ""),
-        created=sub["created"],
         updated=sub["updated"],
         method_id=sub.get("method_id", ""),
     )

@@ -80,7 +80,7 @@ def delete(world: World, tx: Tx, doc: Doc) -> None:
 def save(world: World, tx: Tx, doc: Doc) -> Doc:
     """Write a charge."""
     doc["updated"] = world.clock.stamp()
-    columns = {name: doc[name] for name in ("customer_id", "subscription_id", "status", "created")}
+    columns = {name: doc[name] for name in ("customer_id", "subscription_id", "status")}
     tx.put("unbilled_charges", doc["unbilled_charge_id"], doc, **columns)
     return doc
 
