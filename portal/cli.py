@@ -83,7 +83,8 @@ def _worker(_options: argparse.Namespace) -> int:
 
     services = _services("portal-worker", config.load().worker_pool_size)
     try:
-        return worker.run(services)
+        worker.run(services)
+        return 0
     finally:
         services.close()
 

@@ -1,0 +1,161 @@
+"""`portal doctor`: is everything that the portal stands on there, and what to do where it is not.
+
+Each check answers in one line. A check that another one stands on is not run when that one failed.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+from uuid import uuid4
+
+import psycopg
+import requests
+from psycopg_pool import PoolTimeout
+
+from portal import clock
+from portal import services as composition
+from portal.config import Settings
+from portal.db import migrate, transaction
+from portal.errors import PortalError
+from portal.services import Services
+
+Verdict = Literal["ok", "look", "bad"]
+MARKS: dict[Verdict, str] = {"ok": "ok   ", "look": "look ", "bad": "BAD  "}
+WORKER_SILENT_AFTER = timedelta(minutes=2)
+HTTP_TIMEOUT = (3.0, 10.0)
+
+_ROLES = """
+select rolname, pg_has_role(current_user, oid, 'member') as is_member, rolbypassrls or rolsuper as is_mighty
+from pg_roles where rolname in ('authenticated', 'portal_web', 'portal_worker', 'portal_staff')
+"""
+_DURABLE = "select current_setting('synchronous_commit') as value"
+_LAST_BEAT = "select max(last_heartbeat) as at from jobs.procrastinate_workers"
+_FORGET = "delete from billing.inbox where event_id = %s"
+_STORED = "select count(*) as n from billing.inbox where event_id = %s"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found."""
+
+    name: str
+    verdict: Verdict
+    text: str
+
+
+def run(settings: Settings, out: Callable[[str], None] = print) -> int:
+    """Check everything; return 0 when nothing is bad."""
+    try:
+        services = composition.build(settings, name="portal-doctor", pool_size=2)
+    except PortalError as problem:
+        out(f"{MARKS['bad']}settings: {problem.message}")
+        return 2
+    findings = examine(services)
+    for finding in findings:
+        out(f"{MARKS[finding.verdict]}{finding.name}: {finding.text}")
+    services.close()
+    return 2 if any(finding.verdict == "bad" for finding in findings) else 0
+
+
+def examine(services: Services) -> list[Finding]:
+    """Run every check in order; stop early when the database is not there."""
+    findings = [Finding("settings", "ok", f"complete; base address {services.settings.base_url}")]
+    database = _database(services)
+    findings += database
+    if any(finding.verdict == "bad" for finding in database):
+        return findings
+    for check in (_zoho, _webhook, _mail, _worker):
+        findings += check(services)
+    return findings
+
+
+def _database(services: Services) -> list[Finding]:
+    try:
+        with transaction.as_worker(services.pool) as conn:
+            roles = {row["rolname"]: row for row in conn.execute(_ROLES).fetchall()}
+            durable = conn.execute(_DURABLE).fetchone()
+        missing = migrate.pending(services.settings.database_url.get_secret_value())
+    except (psycopg.Error, PoolTimeout) as problem:
+        text = str(problem).strip().splitlines()[0] if str(problem).strip() else "no connection"
+        return [Finding("database", "bad", f"{text}. Check DATABASE_URL, then `portal migrate`.")]
+    findings = [Finding("database", "ok", "answers")]
+    if missing:
+        findings.append(Finding("migrations", "bad", f"{len(missing)} are missing. Run `portal migrate`."))
+    else:
+        findings.append(Finding("migrations", "ok", "current"))
+    mighty = [name for name, row in roles.items() if row["is_mighty"]]
+    if mighty:
+        findings.append(
+            Finding("roles", "bad", f"{', '.join(mighty)} can pass row-level security. Take that away.")
+        )
+    else:
+        findings.append(Finding("roles", "ok", "none of the portal's roles can pass row-level security"))
+    if durable and durable["value"] == "off":
+        findings.append(
+            Finding("durability", "bad", "synchronous_commit is off: acknowledged webhooks can be lost.")
+        )
+    return findings
+
+
+def _zoho(services: Services) -> list[Finding]:
+    if not services.settings.zoho_client_id.get_secret_value():
+        return [Finding("zoho", "bad", "ZOHO_CLIENT_ID is not set. Make a client in Zoho's API console.")]
+    try:
+        organizations = services.zoho.fetch_organizations()
+        services.zoho.list_plans()
+        services.zoho.list_events()
+    except PortalError as problem:
+        return [Finding("zoho", "bad", f"{problem.message} {getattr(problem, 'what_to_do', '')}".strip())]
+    wanted = services.settings.zoho_organization_id
+    names = {organization.zoho_id: organization.name for organization in organizations}
+    if wanted and wanted not in names:
+        return [
+            Finding("zoho", "bad", f"organisation {wanted} is not among those of this login. Connect again.")
+        ]
+    return [
+        Finding("zoho", "ok", f"connected to {names.get(wanted, 'the default organisation')}, scopes suffice")
+    ]
+
+
+def _webhook(services: Services) -> list[Finding]:
+    """Send ourselves a signed event the way Zoho would, and take it out of the inbox again."""
+    secrets = services.settings.zoho_webhook_secrets
+    if not secrets:
+        return [Finding("webhook", "bad", "ZOHO_WEBHOOK_SECRETS is not set: every delivery is refused.")]
+    event_id = f"doctor-{uuid4()}"
+    body = json.dumps({"event_id": event_id, "event_type": "doctor_check", "data": {}}).encode()
+    signature = hmac.new(secrets[0].get_secret_value().encode(), body, hashlib.sha256).hexdigest()
+    address = f"{services.settings.base_url.rstrip('/')}/webhooks/zoho"
+    headers = {"Content-Type": "application/json", "X-Zoho-Webhook-Signature": signature}
+    try:
+        answer = requests.post(address, body, headers=headers, timeout=HTTP_TIMEOUT, allow_redirects=False)
+    except requests.RequestException as problem:
+        return [Finding("webhook", "bad", f"{address} cannot be reached: {type(problem).__name__}.")]
+    with transaction.as_worker(services.pool) as conn:
+        stored = conn.execute(_STORED, [event_id]).fetchone()
+        conn.execute(_FORGET, [event_id])
+    if answer.status_code != requests.codes.ok or not stored or not stored["n"]:
+        return [Finding("webhook", "bad", f"{address} answered {answer.status_code} and stored nothing.")]
+    millis = round(answer.elapsed.total_seconds() * 1000)
+    return [Finding("webhook", "ok", f"a signed delivery was acknowledged in {millis} ms and stored")]
+
+
+def _mail(services: Services) -> list[Finding]:
+    try:
+        services.mail.check()
+    except PortalError as problem:
+        return [Finding("mail", "bad", f"{problem.message} Check SMTP_URL.")]
+    return [Finding("mail", "ok", f"the server answers; mails come from {services.settings.mail_from}")]
+
+
+def _worker(services: Services) -> list[Finding]:
+    with transaction.as_worker(services.pool) as conn:
+        row = conn.execute(_LAST_BEAT).fetchone()
+    beat = row["at"] if row else None
+    if beat is None or clock.now() - beat > WORKER_SILENT_AFTER:
+        return [Finding("worker", "bad", "no worker is running. Start `portal worker`.")]
+    return [Finding("worker", "ok", f"beat {round((clock.now() - beat).total_seconds())} s ago")]
