@@ -25,7 +25,8 @@ class Services:
     mail: Any
 
     def close(self) -> None:
-        """Give back the database connections."""
+        """Give back the connections to the database and to the identity provider."""
+        self.auth.close()
         self.pool.close()
 
 

@@ -115,17 +115,21 @@ def settings_env(worker_database: str, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="session")
-def make_app(settings_env: dict[str, str]) -> Callable[..., Flask]:
+def make_app(settings_env: dict[str, str]) -> Iterator[Callable[..., Flask]]:
     """Build a portal with some settings changed: `make_app(allow_pause=True)`."""
+    made: list[Flask] = []
 
     def make(**changes: Any) -> Flask:
         from portal.app import create_app
         from portal.config import Settings
 
         values = {name.lower(): value for name, value in settings_env.items()}
-        return create_app(Settings.model_validate({**values, **changes}))
+        made.append(create_app(Settings.model_validate({**values, **changes})))
+        return made[-1]
 
-    return make
+    yield make
+    for app in made:
+        app.extensions["services"].close()
 
 
 @pytest.fixture(scope="session")

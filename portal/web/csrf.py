@@ -31,10 +31,18 @@ _BYTES = 32
 class CsrfFailed(BadRequest):
     """The form's token is missing or belongs to another browser: nothing was changed."""
 
+    is_for_people = True
     description = (
         "This form was opened before you signed in or out, or in another browser. "
         "Nothing was changed. Go back, reload the page and send it again."
     )
+
+
+class FromElsewhere(Forbidden):
+    """Another site made the browser send this."""
+
+    is_for_people = True
+    description = "This request came from another site. Nothing was changed."
 
 
 def register(app: Flask) -> None:
@@ -54,7 +62,7 @@ def check() -> None:
         return
     if _is_foreign():
         log.warning("cross-site request refused", endpoint=request.endpoint)
-        raise Forbidden("This request came from another site. Nothing was changed.")
+        raise FromElsewhere
     given = request.headers.get(HEADER) or request.form.get(FIELD, "")
     if not is_valid(given):
         log.warning("csrf token refused", endpoint=request.endpoint)

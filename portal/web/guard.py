@@ -55,6 +55,12 @@ class Rule:
         return " ".join(words)
 
 
+class NotAllowed(Forbidden):
+    """This person may not open this page; the description says what would help."""
+
+    is_for_people = True
+
+
 def sessionless(view: View) -> View:
     return _marked(view, kind="sessionless")
 
@@ -158,10 +164,10 @@ def _check_role(rule: Rule, live: LiveSession) -> None:
     if rule.kind != "member":
         return
     if live.account is None:
-        raise Forbidden("You do not belong to an account. Ask its owner to invite you.")
+        raise NotAllowed("You do not belong to an account. Ask its owner to invite you.")
     if RANK[live.account.role] < RANK[rule.role]:
         log.warning("access denied", endpoint=request.endpoint, user=str(person.user_id))
-        raise Forbidden("Your role in this account does not allow that. Ask an owner of the account.")
+        raise NotAllowed("Your role in this account does not allow that. Ask an owner of the account.")
 
 
 def _count(rule: Rule, live: LiveSession | None) -> None:

@@ -40,6 +40,8 @@ _DELETE_OLD = "delete from billing.rate_limits where window_start < %(before)s"
 class TooMany(TooManyRequests):
     """Too many requests; says how long to wait."""
 
+    is_for_people = True
+
     def __init__(self, seconds: float) -> None:
         self.seconds = max(1, round(seconds))
         words = "1 second" if self.seconds == 1 else f"{self.seconds} seconds"
