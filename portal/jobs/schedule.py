@@ -15,7 +15,12 @@ SCHEDULE: list[tuple[str, Task[Any, Any, Any]]] = [
     ("* * * * *", tasks.scan_inbox),
     ("* * * * * */10", tasks.settle_checkouts),
     ("* * * * * */10", tasks.resolve_intents),
+    ("* * * * *", tasks.continue_runs),
+    ("*/5 * * * *", tasks.sweep_hot),
+    ("3,18,33,48 * * * *", tasks.pull_events),
+    ("*/15 * * * *", tasks.refresh_catalogue),
     ("17 * * * *", tasks.tidy),
+    ("11 3 * * *", tasks.compare_all),
     ("41 2 * * *", tasks.prune),
 ]
 

@@ -3,11 +3,14 @@
 Each finds for itself what there is to do, so running one twice, late or not at all loses nothing.
 """
 
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import structlog
 from procrastinate import JobContext
+from procrastinate.exceptions import UniqueViolation
+from procrastinate.jobs import Status
 
 from portal import clock
 from portal.db import transaction
@@ -71,7 +74,10 @@ async def sweep_stalled(context: JobContext, /, **_tick: int) -> None:
     manager = context.app.job_manager
     for job in await manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER_SECONDS):
         log.warning("stalled job", job=job.task_name, job_id=job.id)
-        await manager.retry_job(job)
+        try:
+            await manager.retry_job(job)
+        except UniqueViolation:  # another of its kind waits already and will find what there is to do
+            await manager.finish_job(job, status=Status.FAILED, delete_job=False)
 
 
 @queue.app.task(name="settle_checkouts", pass_context=True)
@@ -102,6 +108,46 @@ def prune(context: JobContext, /, **_tick: int) -> None:
     with transaction.as_worker(of(context).pool) as conn:
         inbox.prune(conn)
         reads.prune(conn, clock.now() - inbox.GRACE * 720)
+
+
+@queue.app.task(name="pull_events", pass_context=True)
+def pull_events(context: JobContext, /, **_tick: int) -> None:
+    """Fetch the events that never reached us (WH-14)."""
+    with suppress(UnderWay):
+        feed.pull(of(context), stop=context.should_abort)
+
+
+@queue.app.task(name="sweep_hot", pass_context=True)
+def sweep_hot(context: JobContext, /, **_tick: int) -> None:
+    """Read the rows again that are most likely to be old."""
+    with suppress(UnderWay):
+        hot.hot(of(context), stop=context.should_abort)
+
+
+@queue.app.task(name="compare_all", pass_context=True)
+def compare_all(context: JobContext, /, **_tick: int) -> None:
+    """Compare every list of Zoho with the mirror (nightly, or asked for)."""
+    with suppress(UnderWay):
+        reconcile.full(of(context), stop=context.should_abort)
+
+
+@queue.app.task(name="continue_runs", pass_context=True)
+def continue_runs(context: JobContext, /, **_tick: int) -> None:
+    """Go on with runs that were left: a deploy, a killed worker, a spent call budget."""
+    services = of(context)
+    with transaction.as_worker(services.pool) as conn:
+        left = runs.list_unfinished(conn)
+    with suppress(UnderWay):
+        for kind in left:
+            if kind in ("full", "rebuild"):
+                options = {"force": True} if kind == "rebuild" else None
+                reconcile.full(services, options=options, stop=context.should_abort)
+
+
+@queue.app.task(name="refresh_catalogue", pass_context=True)
+def refresh_catalogue(context: JobContext, /, **_tick: int) -> None:
+    """Bring plans, addons, coupons and the organisation level: Zoho announces no change of them."""
+    catalogue.refresh_all(of(context), source="reconcile")
 
 
 def of(context: JobContext) -> "Services":

@@ -1,0 +1,277 @@
+"""The webhook receiver, requirement by requirement (WH-01 to WH-15)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from psycopg_pool import PoolTimeout
+
+from portal import clock
+
+if TYPE_CHECKING:
+    import psycopg
+    from flask import Flask
+    from werkzeug.test import TestResponse
+
+SECRET = "SandboxWebhookSecret01"
+PATH = "/webhooks/zoho"
+HEADER = "X-Zoho-Webhook-Signature"
+
+
+def signed(body: bytes, secret: str = SECRET) -> str:
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def event(event_id: str = "1001", subscription_id: str = "5001", **more: Any) -> bytes:
+    envelope = {
+        "event_id": event_id,
+        "event_type": "subscription_renewed",
+        "created_time": clock.now().isoformat(),
+        "data": {"subscription": {"subscription_id": subscription_id, "customer_id": "7001"}},
+    }
+    return json.dumps({**envelope, **more}).encode()
+
+
+Post = Callable[..., "TestResponse"]
+
+
+@pytest.fixture
+def post(app: Flask) -> Post:
+    def send(body: bytes, *, signature: str | None = "", path: str = PATH, **options: Any) -> TestResponse:
+        headers = {} if signature is None else {HEADER: signature or signed(body)}
+        options = {"content_type": "application/json", **options}
+        return app.test_client().post(path, data=body, headers=headers, **options)
+
+    return send
+
+
+def rows(conn: psycopg.Connection[dict[str, Any]]) -> list[dict[str, Any]]:
+    return conn.execute("select * from billing.inbox order by received_at").fetchall()
+
+
+def jobs(conn: psycopg.Connection[dict[str, Any]]) -> list[dict[str, Any]]:
+    return conn.execute("select * from jobs.procrastinate_jobs where task_name = 'apply_events'").fetchall()
+
+
+def test_wh_05_row_and_job_are_there_when_it_says_yes(post: Post, conn: Any) -> None:
+    assert post(event()).status_code == 200
+
+    (row,) = rows(conn)
+    assert (row["object_kind"], row["object_zoho_id"], row["state"]) == ("subscription", "5001", "pending")
+    (job,) = jobs(conn)
+    assert job["lock"] == job["queueing_lock"] == "zoho:subscription:5001"
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [None, "0" * 64, "", "é" * 64, signed(b"another body"), f"{signed(b'x')},{signed(b'y')}", "t=1,v=2"],
+)
+def test_wh_01_wrong_signatures_are_refused_and_leave_nothing(
+    app: Flask, conn: Any, signature: str | None
+) -> None:
+    headers = {} if signature is None else {HEADER: signature.encode("utf-8").decode("latin-1")}
+    answer = app.test_client().post(PATH, data=event(), headers=headers, content_type="application/json")
+
+    assert answer.status_code == 401
+    assert rows(conn) == [] == jobs(conn)
+
+
+def test_wh_01_reserialised_and_flipped_bodies_are_refused(post: Post, conn: Any) -> None:
+    body = event()
+    respelled = json.dumps(json.loads(body), indent=1).encode()
+    flipped = body.replace(b"5001", b"5003")
+
+    assert post(respelled, signature=signed(body)).status_code == 401
+    assert post(flipped, signature=signed(body)).status_code == 401
+    assert rows(conn) == []
+
+
+def test_wh_01_signature_in_capitals_or_base64_is_accepted(post: Post) -> None:
+    body = event()
+    assert post(body, signature=signed(body).upper()).status_code == 200
+
+
+def test_wh_01_two_signature_headers_are_refused(app: Flask) -> None:
+    body = event()
+    headers = [(HEADER, signed(body)), (HEADER, signed(body))]
+    answer = app.test_client().post(PATH, data=body, headers=headers, content_type="application/json")
+    assert answer.status_code == 401
+
+
+def test_wh_02_query_strings_are_refused_even_when_signed(post: Post, conn: Any) -> None:
+    body = event()
+    forged = hmac.new(SECRET.encode(), b"org1" + body, hashlib.sha256).hexdigest()
+
+    assert post(body, signature=forged, path=f"{PATH}?org=1").status_code == 400
+    assert post(body, signature=forged, path=f"{PATH}?or=g1").status_code == 400
+    assert rows(conn) == []
+
+
+def test_wh_03_too_long_a_body_is_refused_unread(post: Post) -> None:
+    assert post(b"{" + b" " * (256 * 1024) + b"}").status_code == 413
+
+
+def test_wh_03_a_body_of_unknown_length_is_refused(app: Flask) -> None:
+    answer = app.test_client().post(PATH, headers={HEADER: "x", "Transfer-Encoding": "chunked"})
+    assert answer.status_code in (401, 411)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":' + b'{"a":' * 40 + b"1" + b"}" * 41,
+        b"[" * 2000 + b"]" * 2000,
+        b'{"event_id":"1","event_id":"2"}',
+        b'{"amount":NaN}',
+        b'{"amount":Infinity}',
+        b"[1,2]",
+        b'{"a":"\xff"}',
+        b'{"open":',
+    ],
+)
+def test_wh_03_signed_nonsense_is_refused(post: Post, conn: Any, body: bytes) -> None:
+    assert post(body).status_code == 400
+    assert rows(conn) == []
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
+def test_wh_03_other_methods_are_refused(app: Flask, method: str) -> None:
+    assert app.test_client().open(PATH, method=method).status_code in (404, 405)
+
+
+def test_wh_03_forms_and_mislabelled_json_are_read_by_content(post: Post, conn: Any) -> None:
+    form = b"customer_id=7001&invoice_id=9001&total=50.00"
+    signature = hmac.new(
+        SECRET.encode(), b"customer_id7001invoice_id9001total50.00", hashlib.sha256
+    ).hexdigest()
+    label = "application/x-www-form-urlencoded"
+
+    assert post(form, signature=signature, content_type=label).status_code == 200
+    assert post(event("77"), content_type=label).status_code == 200
+    assert [row["object_kind"] for row in rows(conn)] == ["invoice", "subscription"]
+
+
+def test_wh_04_the_previous_secret_still_counts_and_is_noted(
+    make_app: Callable[..., Flask], app: Flask, conn: Any
+) -> None:
+    rotated = make_app(zoho_webhook_secrets=f"NewSecretNewSecretNewSecretNewSecret,{SECRET}")
+    body = event()
+    answer = rotated.test_client().post(
+        PATH, data=body, headers={HEADER: signed(body)}, content_type="application/json"
+    )
+    rotated.extensions["services"].close()
+
+    assert answer.status_code == 200
+    (row,) = rows(conn)
+    assert row["secret_used"] == 1
+    assert "previous_secret" in row["flags"]
+
+
+def test_wh_04_without_a_secret_it_is_closed(make_app: Callable[..., Flask], app: Flask, conn: Any) -> None:
+    closed = make_app(zoho_webhook_secrets="")
+    answer = closed.test_client().post(PATH, data=event(), headers={HEADER: signed(event(), "")})
+    closed.extensions["services"].close()
+
+    assert answer.status_code == 503
+    assert rows(conn) == []
+
+
+def test_wh_07_duplicates_are_acknowledged_once_kept_and_start_no_second_job(post: Post, conn: Any) -> None:
+    body = event()
+    assert [post(body).status_code for _ in range(3)] == [200, 200, 200]
+    assert len(rows(conn)) == len(jobs(conn)) == 1
+
+
+def test_wh_07_twenty_parallel_first_deliveries_make_one_row(post: Post, conn: Any) -> None:
+    body = event()
+    codes: list[int] = []
+    threads = [threading.Thread(target=lambda: codes.append(post(body).status_code)) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert codes == [200] * 20
+    assert len(rows(conn)) == len(jobs(conn)) == 1
+
+
+def test_wh_07_workflow_webhooks_without_an_id_are_told_apart_by_their_bytes(post: Post, conn: Any) -> None:
+    body = json.dumps({"payment": {"payment_id": "8001", "customer_id": "7001"}}).encode()
+    other = json.dumps({"payment": {"payment_id": "8002", "customer_id": "7001"}}).encode()
+    for delivery in (body, body, other):
+        assert post(delivery).status_code == 200
+    assert [row["object_zoho_id"] for row in rows(conn)] == ["8001", "8002"]
+
+
+def test_wh_08_old_events_are_kept_but_done_last(post: Post, conn: Any) -> None:
+    post(event("1"))
+    post(event("2", "5002", created_time="2020-01-01T00:00:00-0500"))
+
+    fresh, old = rows(conn)
+    assert (fresh["flags"], old["flags"]) == ([], ["late"])
+    priorities = {job["lock"]: job["priority"] for job in jobs(conn)}
+    assert priorities["zoho:subscription:5002"] < priorities["zoho:subscription:5001"]
+
+
+def test_wh_08_many_events_of_one_object_wait_as_one_job(post: Post, conn: Any) -> None:
+    for number in range(10):
+        assert post(event(str(number))).status_code == 200
+    assert len(rows(conn)) == 10
+    assert len(jobs(conn)) == 1
+
+
+def test_wh_10_unknown_types_and_fields_are_kept(post: Post, conn: Any) -> None:
+    assert post(event("1", event_type="moon_rose", surprise={"a": [1]})).status_code == 200
+    assert post(b'{"event_id":"2","event_type":"weather_changed","data":{"sky":"blue"}}').status_code == 200
+
+    known, unknown = rows(conn)
+    assert (known["state"], known["flags"]) == ("pending", ["unknown_type"])
+    assert (unknown["state"], unknown["body"][:1]) == ("ignored", b"{")
+    assert len(jobs(conn)) == 1
+
+
+def test_wh_12_trouble_with_the_database_is_never_a_yes(
+    post: Post, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = app.extensions["services"]
+
+    def exhausted(*_: Any, **__: Any) -> None:
+        raise PoolTimeout("no connection")
+
+    monkeypatch.setattr(services.pool, "connection", exhausted)
+    answer = post(event())
+
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_wh_15_no_cookie_is_set_and_none_is_needed(post: Post) -> None:
+    answer = post(event())
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_pci_01_card_numbers_are_masked_before_they_are_kept(post: Post, conn: Any) -> None:
+    note = "my card is 4111 1111 1111 1111, thanks"
+    body = json.dumps(
+        {
+            "event_id": "5",
+            "event_type": "payment_thankyou",
+            "data": {
+                "payment": {"payment_id": "4111111111111111", "description": note, "extra": 5555555555554444}
+            },
+        }
+    ).encode()
+    assert post(body).status_code == 200
+
+    (row,) = rows(conn)
+    kept = bytes(row["body"]).decode()
+    assert "4111 1111 1111 1111" not in kept
+    assert "5555555555554444" not in kept
+    assert "************1111, thanks" in kept
+    assert row["object_zoho_id"] == "4111111111111111"  # an id of Zoho's is no card number
