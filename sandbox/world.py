@@ -42,6 +42,7 @@ class World:
         self.store = Store(settings.data)
         self.clock = Clock(self.store, settings.time_zone)
         self.wake = threading.Event()
+        self.silent = False
         self.progress: dict[str, Any] = {"running": False}
         self._moving = threading.RLock()
         self._next_job: datetime | None = None
@@ -51,7 +52,7 @@ class World:
     def emit(self, tx: Tx, event_type: str, data: Doc, source: str = "user") -> None:
         """Write an event in the same transaction as its fact, and wake deliveries after the commit."""
         events = part("events")
-        if events is not None and hasattr(events, "record"):
+        if not self.silent and events is not None and hasattr(events, "record"):
             events.record(self, tx, event_type, data, source)
             tx.after_commit(self.wake.set)
 
@@ -153,6 +154,10 @@ class World:
             module = part(name)
             if module is not None and hasattr(module, "seed"):
                 module.seed(self, tx, seed, previous)
+        if subscriptions:
+            from sandbox import bulk
+
+            bulk.generate(self, tx, subscriptions)
 
 
 def part(name: str) -> ModuleType | None:
