@@ -16,7 +16,8 @@ from portal import clock
 from portal.db import transaction
 from portal.db.transaction import Conn
 from portal.jobs import queue
-from portal.sync import acts, apply, checkouts, inbox
+from portal.sync import acts, apply, catalogue, checkouts, feed, hot, inbox, reconcile, runs
+from portal.sync.runs import UnderWay
 from portal.sync.subjects import Subject
 
 if TYPE_CHECKING:
