@@ -88,7 +88,10 @@ def _below(world: World, tx: Tx, kind: str, column: str, subject_id: str) -> lis
 def _states(world: World) -> dict[str, dict[str, Doc]]:
     """The states that want to be seen, each as what the store is asked for."""
     today = world.clock.today().isoformat()
-    seen = ("live", "trial", "dunning", "unpaid", "non_renewing", "paused", "cancelled")
+    seen = (
+        *("live", "trial", "future", "dunning", "unpaid", "non_renewing", "paused", "cancelled"),
+        *("cancelled_from_dunning", "expired", "trial_expired", "creation_failed"),
+    )
     return {
         "customers": {},
         "subscriptions": {status: {"status": status} for status in seen},

@@ -8,6 +8,7 @@ from flask import Blueprint, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
+from sandbox import transfer
 from sandbox.console.shell import back
 from sandbox.control import moving, switches
 from sandbox.control.asking import Refusal
@@ -67,6 +68,17 @@ def reset() -> Response:
         moving.in_background(world, act)
     except Refusal as refusal:
         return back("/console/world", wrong=str(refusal))
+    return back("/console/world")
+
+
+@blueprint.post("/world/import")
+def load() -> Response:
+    world, given = current(), request.files.get("world")
+    try:
+        document = json.load(given.stream) if given else None
+        moving.in_background(world, lambda: transfer.load(world, document))
+    except (ValueError, Refusal) as wrong:
+        return back("/console/world", wrong=f"Not loaded: {wrong}.")
     return back("/console/world")
 
 

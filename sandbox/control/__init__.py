@@ -9,14 +9,14 @@ from urllib.parse import urlsplit
 from flask import Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from sandbox.control import acting, hooks, log, moving, oauth, state, switches, weather
+from sandbox.control import acting, copies, hooks, log, moving, oauth, state, switches, weather
 from sandbox.control.asking import Refusal
 
 GUARDED = ("/_control", "/console")
 
 
 def register(app: Flask) -> None:
-    for part in (acting, hooks, log, moving, oauth, state, switches, weather):
+    for part in (acting, copies, hooks, log, moving, oauth, state, switches, weather):
         app.register_blueprint(part.blueprint)
     app.register_error_handler(Refusal, _refused)
     app.before_request(_same_site)

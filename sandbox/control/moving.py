@@ -7,7 +7,8 @@ then tells how far it is.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Any
@@ -112,18 +113,26 @@ def in_background(world: World, act: Callable[[], None]) -> None:
     threading.Thread(target=run, name="long act", daemon=True).start()
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Hold off other long acts; Refusal while one runs."""
+    _claim()
+    try:
+        yield
+    finally:
+        busy.release()
+
+
 def _perform(asked: Doc, act: Callable[[], None], world: World) -> ResponseReturnValue:
     if asked.get("background"):
         in_background(world, act)
         return jsonify(standing(world)), 202
-    _claim()
     started = perf_counter()
-    try:
-        act()
-    except ValueError as refusal:
-        raise Refusal(str(refusal), 409) from refusal
-    finally:
-        busy.release()
+    with alone():
+        try:
+            act()
+        except ValueError as refusal:
+            raise Refusal(str(refusal), 409) from refusal
     took: Any = round(perf_counter() - started, 3)
     return jsonify(standing(world) | {"took_s": took})
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from sandbox.store import Store, Tx, connect
+from sandbox.packing import Packer
+from sandbox.store import Store, Tx, connect, packer_of
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Snapshot:
     taken: float
     path: Path
     connection: sqlite3.Connection
+    packer: Packer
 
 
 class Lag:
@@ -43,7 +45,10 @@ class Lag:
     def past(self) -> Tx | None:
         """The older moment, as a transaction to read in."""
         with self._lock:
-            return Tx(self._held[0].connection, {}) if self._held else None
+            if not self._held:
+                return None
+            oldest = self._held[0]
+            return Tx(oldest.connection, {}, oldest.packer)
 
     def stop(self) -> None:
         with self._lock:
@@ -54,7 +59,7 @@ class Lag:
         connection.execute("BEGIN")
         # A snapshot begins with its first read, not with BEGIN.
         connection.execute("SELECT count(*) FROM meta").fetchone()
-        return Snapshot(now, self._store.path, connection)
+        return Snapshot(now, self._store.path, connection, packer_of(connection))
 
     def _release(self) -> None:
         for snapshot in self._held:

