@@ -6,13 +6,20 @@ python -m portal migrate | worker | reconcile | replay | rebuild | zoho connect 
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from portal import config, logs
+from portal import clock, config, logs
 from portal.errors import PortalError
 from portal.services import Services
+
+if TYPE_CHECKING:
+    from portal.sync.runs import Run
+
+    Show = Callable[[Run], None]
 
 FAILED = 2
 Command = Callable[[argparse.Namespace], int]
@@ -45,8 +52,14 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "worker", _worker, "run jobs and the schedule until stopped")
     reconcile = _add(commands, "reconcile", _reconcile, "compare everything with Zoho and repair differences")
     reconcile.add_argument("--hot", action="store_true", help="only what is under way, unpaid or stale")
+    reconcile.add_argument("--thorough", action="store_true", help="read every object again, not only lists")
+    reconcile.add_argument(
+        "--accept-deletions", action="store_true", help="believe Zoho even when much is missing there"
+    )
     replay = _add(commands, "replay", _replay, "apply stored events again")
     replay.add_argument("--days", type=int, default=7, help="how far back (default 7)")
+    replay.add_argument("--all", action="store_true", help="also what was applied already")
+    replay.add_argument("--id", default="", help="only this object or event, by Zoho's id")
     _add(commands, "rebuild", _rebuild, "read the whole mirror anew from Zoho")
     zoho = commands.add_parser("zoho", help="the connection to Zoho").add_subparsers(required=True)
     connect = _add(zoho, "connect", _connect, "connect with a self-client code")
@@ -90,45 +103,66 @@ def _worker(_options: argparse.Namespace) -> int:
 
 
 def _reconcile(options: argparse.Namespace) -> int:
-    from portal.progress import Bar
-    from portal.sync import reconcile
+    from portal.sync import feed, hot, reconcile
 
-    services = _services("portal-reconcile", 2)
-    try:
-        with Bar() as bar:
-            report = reconcile.run(services, "hot" if options.hot else "full", progress=bar)
-        print(report.in_words())
-        return 0 if report.is_complete else FAILED
-    finally:
-        services.close()
+    def work(services: Services, show: "Show") -> "list[Run]":
+        found = [hot.hot(services, report=show), feed.pull(services, report=show)]
+        if options.hot:
+            return found
+        chosen = {"accept_deletions": options.accept_deletions, "thorough": options.thorough}
+        return [*found, reconcile.full(services, options=chosen, report=show, wait=True)]
+
+    return _sweep("portal-reconcile", work)
 
 
 def _replay(options: argparse.Namespace) -> int:
-    from portal.progress import Bar
     from portal.sync import replay
 
-    services = _services("portal-replay", 2)
-    try:
-        with Bar() as bar:
-            report = replay.run(services, days=options.days, progress=bar)
-        print(report.in_words())
-        return 0
-    finally:
-        services.close()
+    states = ("dead", "failed", "applied", "ignored") if options.all else ("dead", "failed")
+    since = clock.now() - timedelta(days=options.days)
+    return _sweep(
+        "portal-replay",
+        lambda services, show: [
+            replay.many(services, states=states, since=since, zoho_id=options.id, report=show)
+        ],
+    )
 
 
 def _rebuild(_options: argparse.Namespace) -> int:
-    from portal.progress import Bar
     from portal.sync import reconcile
 
-    services = _services("portal-rebuild", 2)
+    return _sweep(
+        "portal-rebuild",
+        lambda services, show: [reconcile.full(services, options={"force": True}, report=show, wait=True)],
+    )
+
+
+def _sweep(name: str, work: "Callable[[Services, Show], list[Run]]") -> int:
+    """Run sweeps with a progress bar, and say in one line each what they did."""
+    from portal.progress import Bar
+
+    services = _services(name, 2)
     try:
         with Bar() as bar:
-            report = reconcile.run(services, "rebuild", progress=bar)
-        print(report.in_words())
-        return 0 if report.is_complete else FAILED
+
+            def show(run: "Run") -> None:
+                told = run.progress
+                bar(str(told.get("what", run.kind)), int(told.get("done", 0)), told.get("total"))
+
+            runs = work(services, show)
     finally:
         services.close()
+    for run in runs:
+        print(_in_words(run))
+    return FAILED if any(run.problem for run in runs) else 0
+
+
+def _in_words(run: "Run") -> str:
+    text = (
+        f"{run.kind}: {run.rows_read} read, {run.calls} calls, "
+        f"{run.drift_found} differences found, {run.rows_written} rows written"
+    )
+    return f"{text}. Not finished: {run.problem}" if run.problem else text
 
 
 def _connect(options: argparse.Namespace) -> int:
