@@ -133,8 +133,9 @@ def _window() -> tuple[CatalogueRead, list[offers.Owned]]:
 
 def _show_summary(read_coupon: str) -> Response:
     code = query("plan")
-    form, read, plan = _form(code, request.args if len(request.args) > 1 else None, read_coupon)
-    selection = _selection(form, read) if form.validate() else None
+    is_first_look = len(request.args) <= 1
+    form, read, plan = _form(code, None if is_first_look else request.args, read_coupon)
+    selection = _selection(form, read) if is_first_look or form.validate() else None
     if selection is None:
         return _render(form, read, plan, None, status=422)
     costs = summary.of_purchase(selection, clock.today(read.time_zone))

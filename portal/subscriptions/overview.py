@@ -56,11 +56,15 @@ def steps(subscriptions: Sequence[Row], methods: Sequence[Row]) -> list[Step]:
     """Return the next steps that have a date, soonest first."""
     by_id = {method["zoho_id"]: method for method in methods}
     dated = [
-        (step.on, Step(row, step, payment_method.name(by_id.get(row["payment_method_zoho_id"]))))
+        (step.on, Step(row, step, _named(by_id.get(row["payment_method_zoho_id"]))))
         for row in subscriptions
         if (step := rules.next_step(row)).on is not None
     ]
     return [step for _, step in sorted(dated, key=lambda one: one[0])][:MOST]
+
+
+def _named(method: Row | None) -> str:
+    return payment_method.name(method) if method else ""
 
 
 def _nowhere() -> Response:

@@ -43,8 +43,13 @@ def show_plan_change(subscription_id: UUID) -> Response:
         return page(
             "subscriptions/plan_choice.html", subscription=situation.row, offers=change_page.offers(situation)
         )
-    form = _form(situation, code, request.args if len(request.args) > 1 else None)
-    return _show(form, situation, code)
+    is_first_look = len(request.args) <= 1
+    form = _form(situation, code, None if is_first_look else request.args)
+    return (
+        _show(form, situation, code)
+        if is_first_look or form.validate()
+        else _render(form, situation, code, None)
+    )
 
 
 @blueprint.post("/subscriptions/<uuid:subscription_id>/plan-change")
@@ -98,8 +103,6 @@ def _change(
 
 
 def _show(form: ChangeForm, situation: Situation, code: str) -> Response:
-    if not form.validate():
-        return _render(form, situation, code, None)
     try:
         selection = _select(form, situation)
         estimate = _estimate(selection, situation, form.when.data)
