@@ -18,15 +18,19 @@ select
       'code', p.code, 'name', p.name, 'product', p.product_zoho_id, 'description', p.description,
       'price', p.price::text, 'setup_fee', p.setup_fee::text, 'currency', p.currency_code,
       'interval', p.interval, 'interval_unit', p.interval_unit, 'trial_days', p.trial_days,
-      'billing_cycles', p.billing_cycles, 'tax_percentage', p.tax_percentage::text,
-      'tax_name', p.tax_name, 'unit', p.unit, 'status', p.status) order by p.price, p.name), '[]')
-    from billing.plans p where p.gone_at is null) as plans,
+      'billing_cycles', p.billing_cycles, 'unit', p.unit, 'status', p.status,
+      'tax_percentage', coalesce(p.tax_percentage, t.percentage)::text,
+      'tax_name', coalesce(nullif(p.tax_name, ''), t.name, '')) order by p.price, p.name), '[]')
+    from billing.plans p left join billing.taxes t on t.zoho_id = p.raw ->> 'tax_id'
+    where p.gone_at is null) as plans,
   (select coalesce(jsonb_agg(jsonb_build_object(
       'code', a.code, 'name', a.name, 'product', a.product_zoho_id, 'description', a.description,
       'price', a.price::text, 'type', a.type, 'interval_unit', a.interval_unit, 'unit', a.unit,
       'plan_codes', case when a.applies_to_all_plans then '{}'::text[] else a.plan_codes end,
-      'tax_percentage', a.tax_percentage::text, 'status', a.status) order by a.name), '[]')
-    from billing.addons a where a.gone_at is null) as addons,
+      'tax_percentage', coalesce(a.tax_percentage, t.percentage)::text, 'status', a.status)
+      order by a.name), '[]')
+    from billing.addons a left join billing.taxes t on t.zoho_id = a.raw ->> 'tax_id'
+    where a.gone_at is null) as addons,
   (select coalesce(jsonb_agg(jsonb_build_object(
       'code', c.code, 'name', c.name, 'product', c.product_zoho_id, 'by', c.discount_by,
       'value', c.discount_value::text, 'redemption', c.redemption_type, 'duration', c.duration,

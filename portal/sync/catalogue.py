@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from psycopg import sql
 
 from portal import clock
 from portal.db import transaction
 from portal.db.transaction import Conn
-from portal.mirror import organization, rows
+from portal.mirror import organization, rows, taxes
 from portal.mirror.rows import Row, Stamp, Written
 from portal.sync import columns
 from portal.zoho import errors
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from portal.services import Services
     from portal.zoho.client import ZohoClient
     from portal.zoho.reader import Page
+
+log = structlog.get_logger()
 
 _PRESENT = sql.SQL("select * from billing.{table} where gone_at is null")
 
@@ -77,6 +80,7 @@ SHELVES: tuple[Shelf, ...] = (
 def refresh_all(services: "Services", *, source: str) -> dict[str, list[Written]]:
     """Bring organisation and catalogue level; return what was written, by kind."""
     refresh_organization(services)
+    refresh_taxes(services)
     return {shelf.kind: refresh_shelf(services, shelf, source=source) for shelf in SHELVES}
 
 
@@ -87,6 +91,17 @@ def refresh_organization(services: "Services") -> None:
         if found.zoho_id == wanted:
             with transaction.as_worker(services.pool) as conn:
                 organization.upsert(conn, columns.organization(found))
+
+
+def refresh_taxes(services: "Services") -> None:
+    """Read the tax rates. They only make estimates better, so a refusal (scope, feature) is no failure."""
+    try:
+        found = services.zoho.lane("reconcile").fetch_taxes()
+    except (errors.Rejected, errors.Unauthorized) as refusal:
+        log.warning("taxes not readable", reason=str(refusal))
+        return
+    with transaction.as_worker(services.pool) as conn:
+        taxes.replace_all(conn, [columns.tax(one) for one in found])
 
 
 def refresh_shelf(services: "Services", shelf: Shelf, *, source: str) -> list[Written]:

@@ -70,6 +70,10 @@ def plan(model: payloads.Plan) -> Row:
     }
 
 
+def tax(model: payloads.Tax) -> Row:
+    return {**_taken(model, ("zoho_id", "name", "percentage")), "raw": model.raw}
+
+
 def addon(model: payloads.Addon) -> Row:
     return {**_taken(model, _ADDON), "raw": model.raw}
 

@@ -29,6 +29,7 @@ from portal.zoho.payloads import (
     Refund,
     ScheduledChange,
     Subscription,
+    Tax,
 )
 from portal.zoho.payloads.base import object_from, rows_from
 from portal.zoho.tokens import Tokens
@@ -117,6 +118,10 @@ class ZohoReader:
     def fetch_organizations(self) -> list[Organization]:
         answer = self._caller.ask(Call("GET", "/organizations", organization=False))
         return [Organization.parse(row) for row in rows_from(answer.get("organizations"))]
+
+    def fetch_taxes(self) -> list[Tax]:
+        answer = self._ask("GET", "/settings/taxes", {})
+        return [Tax.parse(row) for row in rows_from(answer.get("taxes"))]
 
     def stream_invoice_pdf(self, invoice_id: str) -> PdfStream:
         """Return the invoice's PDF in pieces, once its first bytes have proved to be one (FIL-01)."""

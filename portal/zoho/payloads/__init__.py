@@ -6,7 +6,7 @@ from portal.zoho.payloads.customer import BankAccount, Card, Customer
 from portal.zoho.payloads.event import Event
 from portal.zoho.payloads.hosted_page import HostedPage
 from portal.zoho.payloads.invoice import Invoice, InvoiceLine, InvoicePayment
-from portal.zoho.payloads.organization import Organization
+from portal.zoho.payloads.organization import Organization, Tax
 from portal.zoho.payloads.payment import Applied, CreditNote, GatewayCharge, Payment, Refund
 from portal.zoho.payloads.subscription import (
     ScheduledChange,
@@ -42,5 +42,6 @@ __all__ = [
     "Subscription",
     "SubscriptionAddon",
     "SubscriptionPlan",
+    "Tax",
     "dump",
 ]
