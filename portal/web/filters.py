@@ -3,7 +3,7 @@
 An amount that is not known is written in words ("not known"), never as 0. Minus signs are minus signs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -140,11 +140,11 @@ def days_away(value: date | None) -> str:
     return f"in {far}" if days > 0 else f"{far} ago"
 
 
-def month(value: Any) -> str:
-    """Write a card's expiry: `11/2026`, from anything with expiry_month and expiry_year."""
-    if not value.expiry_month or not value.expiry_year:
+def month(card: Mapping[str, Any]) -> str:
+    """Write a card's expiry: `11/2026`."""
+    if not card["expiry_month"] or not card["expiry_year"]:
         return UNKNOWN
-    return f"{value.expiry_month:02d}/{value.expiry_year}"
+    return f"{card['expiry_month']:02d}/{card['expiry_year']}"
 
 
 def iso(value: date) -> str:
