@@ -28,23 +28,10 @@ class Outcome:
 
 Body = dict[str, Any]
 
-# Zoho's names of the pages (facts.md 4.1).
-PAGE_KINDS = {
-    "new_subscription": "newsubscription",
-    "update_subscription": "updatesubscription",
-    "update_card": "updatecard",
-    "add_payment_method": "addpaymentmethod",
-    "update_payment_method": "updatepaymentmethod",
-    "invoice_payment": "invoicepayment",
-    "one_time_addon": "buyonetimeaddon",
-}
-
 
 def create(services: "Services", checkout: "Checkout", customer_id: str) -> HostedPage:
     """Ask Zoho for the page of this attempt."""
-    return services.zoho.create_hosted_page(
-        PAGE_KINDS[checkout.kind], _request_body(services, checkout, customer_id)
-    )
+    return services.zoho.create_hosted_page(checkout.kind, _request_body(services, checkout, customer_id))
 
 
 def _request_body(services: "Services", checkout: "Checkout", customer_id: str) -> Body:
