@@ -8,6 +8,7 @@ from flask import current_app, redirect, url_for
 from werkzeug.wrappers import Response
 
 from portal.db.transaction import as_web
+from portal.errors import NotFound
 from portal.people import sessions, signing_in
 from portal.people.flows import Kind
 from portal.people.supabase_auth import SignedIn
@@ -36,10 +37,11 @@ def landing(next_page: str | None) -> str:
     if asked:
         return asked
     live = current_session()
-    views = current_app.view_functions
-    if live and live.person.is_staff and not live.account and STAFF_HOME in views:
-        return url_for(STAFF_HOME)
-    return url_for(HOME) if HOME in views else url_for("account.show")
+    belongs = live is not None and (live.account is not None or not live.person.is_staff)
+    for endpoint in (HOME if belongs else STAFF_HOME, "account.show"):
+        if endpoint in current_app.view_functions:
+            return url_for(endpoint)
+    raise NotFound
 
 
 def _ask_second_factor(signed_in: SignedIn, next_page: str | None, then: Kind | None) -> Response:
