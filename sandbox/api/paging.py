@@ -43,7 +43,7 @@ class Listing:
             order=self.sorts.get(sort, "seq"),
             desc=order == "D",
             limit=size + 1,
-            offset=(number - 1) * size,
+            offset=_offset(number, size),
         )
         context: Doc = {
             "page": number,
@@ -64,6 +64,12 @@ class Listing:
         if chosen is None:
             raise bad("filter_by")
         return chosen
+
+
+def _offset(number: int, size: int) -> int:
+    """Where the page begins; weather may have moved the rows since the page before."""
+    shift: int = request.environ.get("sandbox.shift", 0)
+    return max(0, (number - 1) * size + shift)
 
 
 def _whole(name: str, default: int, most: int) -> int:

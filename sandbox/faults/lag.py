@@ -56,10 +56,11 @@ class Lag:
 
     def _take(self, now: float) -> Snapshot:
         connection = connect(self._store.path)
+        packer = packer_of(connection)
         connection.execute("BEGIN")
         # A snapshot begins with its first read, not with BEGIN.
         connection.execute("SELECT count(*) FROM meta").fetchone()
-        return Snapshot(now, self._store.path, connection, packer_of(connection))
+        return Snapshot(now, self._store.path, connection, packer)
 
     def _release(self) -> None:
         for snapshot in self._held:

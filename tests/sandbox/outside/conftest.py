@@ -61,7 +61,7 @@ class Receiver:
 
     url: str
     got: list[tuple[dict[str, str], bytes, str]] = field(default_factory=list)
-    answer: Callable[[int], int] = lambda number: 200
+    answer: Callable[[int], int] = lambda _number: 200
 
     def bodies(self) -> list[bytes]:
         return [body for _, body, _ in self.got]
