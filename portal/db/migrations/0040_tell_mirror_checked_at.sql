@@ -8,6 +8,7 @@ create function billing.mirror_checked_at() returns timestamptz
     select max(started_at) from billing.sync_runs
     where kind in ('full', 'rebuild') and state = 'done'
   );
+revoke execute on function billing.mirror_checked_at() from public;
 grant execute on function billing.mirror_checked_at() to authenticated, portal_web, portal_worker, portal_staff;
 
 create index payments_failed_idx on billing.payments (account_id, paid_on desc) where status = 'failure';
