@@ -158,7 +158,7 @@ def _discount(coupon: Coupon, total: Money, flat_left: Money) -> tuple[Money, Mo
 
 def _coupon_text(coupon: Coupon, plan: Plan) -> str:
     if coupon.is_percentage:
-        return f"{coupon.value.normalize():f} % off {coupon.effect}"
+        return f"{coupon.value.normalize():f}% off {coupon.effect}"
     return f"{coupon.value:f} {plan.currency} off {coupon.effect}"
 
 
