@@ -12,6 +12,19 @@ where account_id = %(account_id)s and gone_at is null
   and status in ('live', 'trial', 'future', 'non_renewing', 'dunning', 'unpaid', 'paused')
 order by created_at
 """
+# Who is about to buy: what they have already, and what they could pay with.
+_BUYER = """
+select
+  (select coalesce(jsonb_agg(jsonb_build_object('id', s.id, 'plan_code', s.plan_code)
+      order by s.created_at), '[]')
+    from billing.subscriptions s where s.account_id = %(account_id)s and s.gone_at is null
+      and s.status in ('live', 'trial', 'future', 'non_renewing', 'dunning', 'unpaid', 'paused')) as running,
+  (select coalesce(jsonb_agg(jsonb_build_object('zoho_id', m.zoho_id, 'kind', m.kind, 'brand', m.brand,
+      'last_four', m.last_four) order by m.is_primary desc nulls last, m.created_at), '[]')
+    from billing.payment_methods m where m.account_id = %(account_id)s and m.gone_at is null
+      and m.kind in ('card', 'bank_account')) as methods,
+  (select a.zoho_customer_id from billing.accounts a where a.id = %(account_id)s) as customer_id
+"""
 # The attempt with the subscription, invoice and method that it brought. RLS limits it to own accounts; the
 # account is named all the same, so that a person with two accounts does not see one through the other.
 _BOUGHT = """
@@ -33,6 +46,13 @@ where c.id = %(id)s and c.account_id = %(account_id)s
 def list_running(conn: Conn, account_id: UUID) -> list[dict[str, Any]]:
     """List the account's subscriptions that are not over."""
     return conn.execute(_RUNNING, {"account_id": account_id}).fetchall()
+
+
+def get_buyer(conn: Conn, account_id: UUID) -> dict[str, Any]:
+    """Return what the account has running and what it could pay with."""
+    row = conn.execute(_BUYER, {"account_id": account_id}).fetchone()
+    assert row is not None  # noqa: S101 - a select of sub-selects has one row
+    return row
 
 
 def get_bought(conn: Conn, checkout_id: UUID, account_id: UUID) -> dict[str, Any]:

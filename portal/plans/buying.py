@@ -1,0 +1,94 @@
+"""How a choice is paid: on Zoho's page, with what is on file, by invoice, or not at all.
+
+Only the first needs the hosted page. The others are acts: recorded, sent once, looked up by their key.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from wtforms import RadioField
+
+from portal.billing import payment_method as words
+from portal.billing.catalogue import Addon, Plan, Selection
+from portal.billing.summary import Summary
+from portal.errors import Refused
+from portal.sync import customers
+from portal.sync.intents import Intent
+from portal.web.acting import carry_out
+from portal.web.choosing import ChoiceForm, choice_form
+from portal.web.current import current_services, signed_in_account, signed_in_session
+
+ON_PAGE, BY_INVOICE, NOTHING_TO_PAY = "page", "invoice", "nothing"
+
+
+class PurchaseForm(ChoiceForm):
+    """A choice, and how it is paid."""
+
+    payment = RadioField("How do you want to pay?", validate_choice=True, default=ON_PAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """What the account has running and what it could pay with."""
+
+    running: list[dict[str, Any]]
+    methods: list[dict[str, Any]]
+
+    def running_on(self, plan: Plan) -> dict[str, Any] | None:
+        """Return the running subscription to this very plan."""
+        return next((one for one in self.running if one["plan_code"] == plan.code), None)
+
+
+def purchase_form(plan: Plan, addons: list[Addon], buyer: Buyer, data: Any = None) -> PurchaseForm:
+    """Build the form with the ways to pay that are open to this buyer."""
+    form = choice_form(PurchaseForm, plan, addons, data)
+    ways = [(method["zoho_id"], words.name(method)) for method in buyer.methods]
+    ways.append((ON_PAGE, "Card or bank account, entered on the secure payment page"))
+    if current_services().settings.pay_by_invoice:
+        ways.append((BY_INVOICE, "By invoice"))
+    form.payment.choices = ways
+    if data is None or form.payment.data is None:
+        form.payment.data = ways[0][0]
+    return form
+
+
+def needs_page(form: PurchaseForm, costs: Summary) -> bool:
+    """Tell whether Zoho's page is needed: it is not for a free plan, nor where a way to pay is known."""
+    return form.payment.data == ON_PAGE and not is_free(costs)
+
+
+def is_free(costs: Summary) -> bool:
+    """Tell whether nothing is charged, now or later."""
+    return not costs.now.total and not costs.later.total
+
+
+def subscribe(form: PurchaseForm, selection: Selection, buyer: Buyer, costs: Summary) -> Intent:
+    """Create the subscription without a page, once. Raises NotDone with Zoho's reason."""
+    account, person = signed_in_account(), signed_in_session().person
+    choice = selection.choice.as_json()
+    method = next((one for one in buyer.methods if one["zoho_id"] == form.payment.data), None)
+    if method is None and form.payment.data not in (BY_INVOICE, ON_PAGE):
+        raise Refused("That way to pay is no longer on file. Choose another one.")
+    customer_id = customers.ensure(current_services(), account.id, person.user_id)
+    return carry_out(
+        form,
+        "create_subscription",
+        lambda: demand_new(buyer, selection.plan),
+        request={
+            "choice": choice,
+            "customer_id": customer_id,
+            "method_kind": method["kind"] if method and not is_free(costs) else "",
+            "method_zoho_id": method["zoho_id"] if method and not is_free(costs) else "",
+        },
+        # Two tabs with the same choice are one purchase while the first is under way.
+        subject_kind="purchase",
+        subject_zoho_id=f"{account.id}:{hashlib.sha256(json.dumps(choice).encode()).hexdigest()[:16]}",
+    )
+
+
+def demand_new(buyer: Buyer, plan: Plan) -> None:
+    """Refuse to sell the same plan twice: more of it is a change of quantity."""
+    if buyer.running_on(plan) is not None:
+        raise Refused(f"You already have {plan.name}. To get more of it, change its quantity.")
