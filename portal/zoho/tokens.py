@@ -40,7 +40,8 @@ _TRUSTED_FOR = timedelta(seconds=30)
 
 # The organisation of the settings, or the one that was connected last.
 _FIND = """
-select organization_id, refresh_token, access_token, access_expires_at, refreshed_at, failure, retry_after
+select organization_id, refresh_token, access_token, access_expires_at, refreshed_at, failure, failure_kind,
+       retry_after
 from billing.oauth_tokens
 where organization_id = %(organization_id)s or %(organization_id)s = ''
 order by connected_at desc nulls last
@@ -73,14 +74,14 @@ _STORE = """
 update billing.oauth_tokens
 set access_token = %(access_token)s, access_expires_at = %(expires_at)s, refreshed_at = %(now)s,
     api_domain = %(api_domain)s, scope = coalesce(nullif(%(scope)s, ''), scope),
-    failed_at = null, failure = '', retry_after = null,
+    failed_at = null, failure = '', failure_kind = '', retry_after = null,
     refresh_lease = null, refresh_lease_until = null, updated_at = %(now)s
 where organization_id = %(organization_id)s and refresh_lease = %(lease)s
 """
 
 _FAIL = """
 update billing.oauth_tokens
-set failed_at = %(now)s, failure = %(failure)s, retry_after = %(retry_after)s,
+set failed_at = %(now)s, failure = %(failure)s, failure_kind = %(kind)s, retry_after = %(retry_after)s,
     refresh_attempts = case when %(counts)s then refresh_attempts
                             else array_remove(refresh_attempts, %(claimed_at)s) end,
     refresh_lease = null, refresh_lease_until = null, updated_at = %(now)s
@@ -98,10 +99,14 @@ set refresh_token = excluded.refresh_token, access_token = excluded.access_token
     access_expires_at = excluded.access_expires_at, api_domain = excluded.api_domain,
     accounts_server = excluded.accounts_server, location = excluded.location, scope = excluded.scope,
     connected_by = excluded.connected_by, connected_at = excluded.connected_at,
-    refreshed_at = excluded.refreshed_at, failed_at = null, failure = '', retry_after = null,
+    refreshed_at = excluded.refreshed_at,
+    failed_at = null, failure = '', failure_kind = '', retry_after = null,
     refresh_lease = null, refresh_lease_until = null, refresh_attempts = '{}',
     updated_at = excluded.connected_at
 """
+
+# How a failure is remembered; what is neither of these is a refusal, which asks for a person.
+_FAILURES: dict[str, type[ZohoError]] = {"unreachable": Unreachable, "throttled": TokenThrottled}
 
 log = structlog.get_logger()
 
@@ -239,7 +244,7 @@ class Tokens:
         self, organization_id: str, lease: UUID, claimed_at: datetime, problem: ZohoError
     ) -> None:
         now = clock.now()
-        unreachable = isinstance(problem, Unreachable)
+        kind = next((kind for kind, family in _FAILURES.items() if isinstance(problem, family)), "refused")
         never_sent = isinstance(problem, Unreachable) and not problem.sent
         values = {
             "organization_id": organization_id,
@@ -247,7 +252,8 @@ class Tokens:
             "claimed_at": claimed_at,
             "now": now,
             "failure": str(problem),
-            "retry_after": now + (PAUSE_WHEN_UNREACHABLE if unreachable else PAUSE_WHEN_REFUSED),
+            "kind": kind,
+            "retry_after": now + (PAUSE_WHEN_UNREACHABLE if kind == "unreachable" else PAUSE_WHEN_REFUSED),
             # What never reached the accounts server cannot have made a token there.
             "counts": not never_sent,
         }
@@ -259,7 +265,7 @@ class Tokens:
         """Raise when waiting will not help: a remembered refusal, or the API refuses fresh tokens."""
         now = clock.now()
         if row["retry_after"] and row["retry_after"] > now:
-            raise _remembered(row["failure"], row["retry_after"])
+            raise _remembered(row)
         if refused and now - refused.version < WINDOW:
             raise Unauthorized(
                 "Zoho refuses a fresh access token",
@@ -284,9 +290,11 @@ def _place(organization_id: str, column: str) -> str:
     return bound_to("oauth_tokens", column, organization_id)
 
 
-def _remembered(failure: str, retry_at: datetime) -> ZohoError:
+def _remembered(row: dict[str, Any]) -> ZohoError:
     """Raise again what the accounts server said last, without asking it again."""
-    reason, colon, what_to_do = failure.partition(": ")
-    if colon:
+    if row["failure_kind"] == "refused":
+        reason, _, what_to_do = row["failure"].partition(": ")
         return Unauthorized(reason, what_to_do)
-    return TokenThrottled(retry_at=retry_at)
+    if row["failure_kind"] == "unreachable":
+        return Unreachable("the accounts server did not answer a moment ago", sent=False)
+    return TokenThrottled(retry_at=row["retry_after"])

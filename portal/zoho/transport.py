@@ -123,12 +123,17 @@ class Stream:
 def hardened(session: requests.Session, adapter: HTTPAdapter | None = None) -> requests.Session:
     """Take from a session what could send a request, or a secret, elsewhere or twice."""
     session.trust_env = False
-    session.max_redirects = 0
+    # requests prepares (and for that reads) a redirect even where it is told not to follow it.
+    session.get_redirect_target = _nowhere  # type: ignore[assignment, method-assign]
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     adapter = adapter or HTTPAdapter(max_retries=0, pool_maxsize=8)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
+
+
+def _nowhere(_response: requests.Response) -> None:
+    """Answer requests' question where a redirect leads."""
 
 
 class BoundedAdapter(HTTPAdapter):
