@@ -20,7 +20,7 @@ from psycopg.types.json import Jsonb
 from portal import clock
 
 Row = dict[str, Any]
-CANARY = "<img src=x onerror=alert(1)>{{7*7}}\" hx-get=\"/\" \u202egnp.exe"
+CANARY = '<img src=x onerror=alert(1)>{{7*7}}" hx-get="/" \u202egnp.exe'
 
 
 @dataclass
@@ -56,7 +56,12 @@ class World:
         return self._insert("organization", {**given, **columns})
 
     def member(
-        self, email: str = "ada@example.com", *, account: str = "Ada’s Studio", role: str = "owner", **user: Any
+        self,
+        email: str = "ada@example.com",
+        *,
+        account: str = "Ada’s Studio",
+        role: str = "owner",
+        **user: Any,
     ) -> Member:
         user_id, account_id = uuid4(), uuid4()
         customer = f"C{next(self.ids)}"
@@ -206,7 +211,9 @@ class World:
             sql.SQL(", ").join(sql.Identifier(name) for name in columns),
             sql.SQL(", ").join(sql.Placeholder(name) for name in columns),
         )
-        row = self.conn.execute(statement, {name: _adapted(value) for name, value in columns.items()}).fetchone()
+        row = self.conn.execute(
+            statement, {name: _adapted(value) for name, value in columns.items()}
+        ).fetchone()
         assert row is not None
         return row
 
