@@ -1,4 +1,4 @@
-"""The database's own rules, read from its catalogue: no table, view, function or grant is forgotten (SB-01, SB-04)."""
+"""The database's own rules, read from its catalogue: nothing that is made is forgotten (SB-01, SB-04)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_every_table_says_who_may_see_its_rows(conn: Conn) -> None:
 def test_views_ask_with_the_rights_of_who_asks(conn: Conn) -> None:
     views = names(
         conn,
-        f"""
+        """
         select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
         where n.nspname = 'billing' and c.relkind in ('v', 'm')
           and not coalesce(c.reloptions @> array['security_invoker=true'], false)
@@ -73,7 +73,8 @@ def test_strangers_hold_no_grant(conn: Conn) -> None:
                       g.privilege_type, n.nspname, c.relname)
         from pg_class c join pg_namespace n on n.oid = c.relnamespace
         cross join lateral aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) g
-        where n.nspname in {OURS} and (g.grantee = 0 or g.grantee in ('anon'::regrole, 'service_role'::regrole))
+        where n.nspname in {OURS}
+          and (g.grantee = 0 or g.grantee in ('anon'::regrole, 'service_role'::regrole))
         """,
     )
     assert held == []
@@ -90,7 +91,10 @@ def test_strangers_may_call_nothing_and_enter_nothing(conn: Conn) -> None:
     assert held == []
     entered = names(
         conn,
-        f"select nspname from pg_namespace where nspname in {OURS} and has_schema_privilege('anon', oid, 'usage')",
+        f"""
+        select nspname from pg_namespace
+        where nspname in {OURS} and has_schema_privilege('anon', oid, 'usage')
+        """,
     )
     assert entered == []
 
@@ -137,8 +141,8 @@ def test_policies_ask_for_the_person_once_a_statement(conn: Conn) -> None:
         r"""
         select policyname || ' on ' || tablename from pg_policies
         where schemaname = 'billing'
-          and regexp_replace(coalesce(qual, '') || coalesce(with_check, ''), '\( ?SELECT auth\.uid\(\)[^)]*\)', '', 'gi')
-              like '%auth.uid()%'
+          and regexp_replace(coalesce(qual, '') || coalesce(with_check, ''),
+                             '\( ?SELECT auth\.uid\(\)[^)]*\)', '', 'gi') like '%auth.uid()%'
         """,
     )
     assert slow == []
@@ -149,8 +153,9 @@ def test_the_trail_cannot_be_rewritten(conn: Conn) -> None:
     may = names(
         conn,
         """
-        select r || ' may ' || p from unnest(array['authenticated', 'portal_web', 'portal_worker', 'portal_staff']) r,
-               unnest(array['update', 'delete', 'truncate']) p
+        select r || ' may ' || p
+        from unnest(array['authenticated', 'portal_web', 'portal_worker', 'portal_staff']) r,
+             unnest(array['update', 'delete', 'truncate']) p
         where has_table_privilege(r, 'billing.activity', p)
         """,
     )
