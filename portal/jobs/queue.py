@@ -55,15 +55,14 @@ def defer(
     return conn.execute(_DEFER, names).fetchone() is not None
 
 
-def connected(database_url: str) -> App:
-    """Return the queue on connections of its own, as the worker needs it (LISTEN, so session mode)."""
+def connector(database_url: str) -> PsycopgConnector:
+    """Return connections of the worker's own (LISTEN needs them in session mode)."""
     # As the tables' owner: under row-level security Postgres hides which key was taken, and procrastinate
     # reads that out of the error.
     options = "-c search_path=jobs,billing -c statement_timeout=60000"
-    connector = PsycopgConnector(
+    return PsycopgConnector(
         conninfo=database_url,
         kwargs={"options": options, "application_name": "portal-queue", "prepare_threshold": None},
         min_size=1,
         max_size=3,
     )
-    return app.with_connector(connector)

@@ -15,6 +15,7 @@ from procrastinate.jobs import Status
 from portal import clock
 from portal.db import transaction
 from portal.db.transaction import Conn
+from portal.errors import Unavailable
 from portal.jobs import queue
 from portal.sync import acts, apply, catalogue, checkouts, feed, hot, inbox, reconcile, runs
 from portal.sync.runs import UnderWay
@@ -148,7 +149,18 @@ def continue_runs(context: JobContext, /, **_tick: int) -> None:
 @queue.app.task(name="refresh_catalogue", pass_context=True)
 def refresh_catalogue(context: JobContext, /, **_tick: int) -> None:
     """Bring plans, addons, coupons and the organisation level: Zoho announces no change of them."""
-    catalogue.refresh_all(of(context), source="reconcile")
+    try:
+        catalogue.refresh_all(of(context), source="reconcile")
+    except Unavailable as problem:
+        log.warning("catalogue not read", reason=str(problem))
+
+
+def prepare(services: "Services") -> None:
+    """Put on the queue what a first start needs: something to sell, and the whole mirror."""
+    with transaction.as_worker(services.pool) as conn:
+        queue.defer(conn, refresh_catalogue, once="start:catalogue")
+        if runs.find_last(conn, "full") is None:
+            queue.defer(conn, compare_all, once="start:compare")
 
 
 def of(context: JobContext) -> "Services":

@@ -5,15 +5,18 @@ it again with growing pauses, at most PAUSE_SECONDS apart, until it is asked to 
 """
 
 import asyncio
+import os
 import random
 import signal
 from typing import TYPE_CHECKING
 
 import psycopg
 import structlog
+from procrastinate import App
 from procrastinate.exceptions import ConnectorException
+from psycopg_pool import PoolTimeout
 
-from portal.jobs import queue
+from portal.jobs import queue, tasks
 from portal.jobs import schedule as _schedule  # noqa: F401 - importing it puts the schedule on the queue
 
 if TYPE_CHECKING:
@@ -25,11 +28,12 @@ CONCURRENCY = 4
 PAUSE_SECONDS = 15.0
 # Jobs get this long to end after SIGTERM; then they are given back (within the 25 s of JOB-07).
 GRACEFUL_SECONDS = 20.0
+GIVE_UP_SECONDS = 24.0
 HEARTBEAT_SECONDS = 5.0
 # LISTEN wakes the worker at once; asking now and then covers a notification that got lost.
 POLL_SECONDS = 2.0
 
-_TROUBLE = (ConnectorException, psycopg.Error, OSError)
+_TROUBLE = (ConnectorException, PoolTimeout, psycopg.Error, OSError)
 
 
 def run(services: "Services") -> None:
@@ -40,44 +44,61 @@ def run(services: "Services") -> None:
 async def _run(services: "Services") -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def ask() -> None:
+        stop.set()
+        # A thread that waits for Zoho cannot be interrupted. What it had in hand is found by the inbox
+        # scan and by the cursor of its run.
+        loop.call_later(GIVE_UP_SECONDS, os._exit, 0)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, ask)
     pause = 1.0
     while not stop.is_set():
         started = loop.time()
+        error = "stopped by itself"
         try:
             await _work(services, stop)
         except _TROUBLE as problem:
+            error = type(problem).__name__
+        if not stop.is_set():
             pause = 1.0 if loop.time() - started > PAUSE_SECONDS else min(pause * 2, PAUSE_SECONDS)
-            log.warning("worker lost the database", error=type(problem).__name__, again_in_s=pause)
+            log.warning("worker starts again", error=error, again_in_s=pause)
             await _sleep(stop, pause * random.uniform(0.8, 1.0))  # noqa: S311
 
 
 async def _work(services: "Services", stop: asyncio.Event) -> None:
-    app = queue.connected(services.settings.database_url.get_secret_value())
-    async with app.open_async():
-        worker = asyncio.create_task(
-            app.run_worker_async(
-                name="portal",
-                concurrency=CONCURRENCY,
-                additional_context={"services": services},
-                install_signal_handlers=False,
-                shutdown_graceful_timeout=GRACEFUL_SECONDS,
-                update_heartbeat_interval=HEARTBEAT_SECONDS,
-                stalled_worker_timeout=60.0,
-                fetch_job_polling_interval=POLL_SECONDS,
-            )
+    connector = queue.connector(services.settings.database_url.get_secret_value())
+    with queue.app.replace_connector(connector) as app:
+        async with app.open_async():
+            await _until_asked(app, services, stop)
+
+
+async def _until_asked(app: App, services: "Services", stop: asyncio.Event) -> None:
+    """Run procrastinate's worker until it ends or we are asked to."""
+    await asyncio.to_thread(tasks.prepare, services)
+    worker = asyncio.create_task(
+        app.run_worker_async(
+            name="portal",
+            concurrency=CONCURRENCY,
+            additional_context={"services": services},
+            install_signal_handlers=False,
+            shutdown_graceful_timeout=GRACEFUL_SECONDS,
+            update_heartbeat_interval=HEARTBEAT_SECONDS,
+            stalled_worker_timeout=60.0,
+            fetch_job_polling_interval=POLL_SECONDS,
         )
-        asked = asyncio.create_task(stop.wait())
-        await asyncio.wait({worker, asked}, return_when=asyncio.FIRST_COMPLETED)
-        if not worker.done():
-            worker.cancel()  # procrastinate stops gracefully when its task is cancelled
-        asked.cancel()
-        try:
-            await worker
-        except asyncio.CancelledError:
-            if not stop.is_set():
-                raise
+    )
+    asked = asyncio.create_task(stop.wait())
+    await asyncio.wait({worker, asked}, return_when=asyncio.FIRST_COMPLETED)
+    if not worker.done():
+        worker.cancel()  # procrastinate stops gracefully when its task is cancelled
+    asked.cancel()
+    try:
+        await worker
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise
 
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:

@@ -1,0 +1,279 @@
+"""What Zoho told us is applied once, in the right order, whatever arrives when (WH-08 to WH-11, INV-5)."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from portal import clock
+from portal.db import transaction
+from portal.mirror import rows
+from portal.mirror.rows import Stamp
+from portal.sync import apply, feed, inbox, reads, reconcile, refresh
+from portal.sync.inbox import Delivery
+from portal.sync.subjects import Subject
+from portal.zoho import errors
+
+if TYPE_CHECKING:
+    from portal.services import Services
+    from tests.harness.processes import Sandbox
+
+
+def deliver(services: Services, subject: Subject, key: str, **more: Any) -> None:
+    with transaction.as_web(services.pool) as conn:
+        inbox.store(conn, Delivery(dedupe_key=key, subjects=[subject], event_type="test", **more))
+
+
+def some_subscription(sandbox: Sandbox) -> Subject:
+    return Subject("subscription", sandbox.state("subscriptions")[0]["subscription_id"])
+
+
+def reads_of(sandbox: Sandbox, path: str) -> int:
+    calls = sandbox.control("calls")["calls"]
+    return sum(1 for call in calls if call["method"] == "GET" and path in call["path"])
+
+
+def test_an_event_brings_its_object_and_what_hangs_together_with_it(
+    services: Services, sandbox: Sandbox, conn: Any
+) -> None:
+    subject = some_subscription(sandbox)
+    deliver(services, subject, "e1")
+
+    assert apply.apply(services, subject) is None
+
+    row = conn.execute("select * from billing.inbox").fetchone()
+    assert row["state"] == "applied"
+    assert conn.execute("select count(*) n from billing.subscriptions").fetchone()["n"] == 1
+    assert conn.execute("select count(*) n from billing.invoices").fetchone()["n"] >= 1
+    assert conn.execute("select count(*) n from billing.customers").fetchone()["n"] == 1
+    actions = {line["action"] for line in conn.execute("select action from billing.activity")}
+    assert {"subscription:created", "invoice:created", "customer:created"} <= actions
+
+
+def test_wh_08_a_thousand_replayed_deliveries_change_nothing_and_cost_one_read(
+    services: Services, sandbox: Sandbox, conn: Any
+) -> None:
+    subject = some_subscription(sandbox)
+    refresh.refresh(services, *_pair(subject), source="webhook")
+    before = conn.execute("select * from billing.subscriptions").fetchone()
+    asked = reads_of(sandbox, subject.zoho_id)
+    for number in range(100):
+        deliver(services, subject, f"old-{number}", flags=["late"])
+
+    apply.apply(services, subject)
+    apply.apply(services, subject)
+
+    assert reads_of(sandbox, subject.zoho_id) - asked == 1
+    after = conn.execute("select * from billing.subscriptions").fetchone()
+    stamps = ("synced_at", "read_started_at", "source")
+    assert {k: v for k, v in after.items() if k not in stamps} == {
+        k: v for k, v in before.items() if k not in stamps
+    }
+    states = conn.execute("select distinct state from billing.inbox").fetchall()
+    assert [row["state"] for row in states] == ["applied"]
+
+
+def test_wh_08_a_delivery_that_came_before_the_last_read_needs_no_other(
+    services: Services, sandbox: Sandbox
+) -> None:
+    subject = some_subscription(sandbox)
+    deliver(services, subject, "early")
+    refresh.refresh(services, *_pair(subject), source="return")
+    asked = reads_of(sandbox, subject.zoho_id)
+
+    apply.apply(services, subject)
+
+    assert reads_of(sandbox, subject.zoho_id) == asked
+
+
+def test_wh_09_a_slow_read_that_was_overtaken_does_not_write(services: Services, conn: Any) -> None:
+    """R6: whoever began to read earlier never overwrites who began later."""
+    now = clock.now()
+    _write(services, "s1", status="cancelled", read=now, updated=None)
+    slow = _write(services, "s1", status="live", read=now - timedelta(seconds=5), updated=None)
+
+    assert slow.refused
+    assert conn.execute("select status from billing.subscriptions").fetchone()["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("order", [("live", "cancelled"), ("cancelled", "live")])
+def test_wh_09_two_changes_in_one_second_end_with_the_later_read(
+    services: Services, conn: Any, order: tuple[str, str]
+) -> None:
+    now = clock.now()
+    for number, status in enumerate(order):
+        _write(services, "s1", status=status, read=now + timedelta(microseconds=number), updated=now)
+
+    assert conn.execute("select status from billing.subscriptions").fetchone()["status"] == order[1]
+
+
+def test_wh_09_an_older_version_of_zoho_never_replaces_a_newer_one(services: Services, conn: Any) -> None:
+    now = clock.now()
+    _write(services, "s1", status="cancelled", read=now, updated=now)
+    late = _write(
+        services, "s1", status="live", read=now + timedelta(hours=1), updated=now - timedelta(seconds=1)
+    )
+
+    assert late.refused
+    assert conn.execute("select status from billing.subscriptions").fetchone()["status"] == "cancelled"
+
+
+def test_reconcile_then_an_older_event_undoes_nothing(
+    services: Services, sandbox: Sandbox, conn: Any
+) -> None:
+    subject = some_subscription(sandbox)
+    deliver(services, subject, "older")
+    reconcile.full(services)
+    before = conn.execute("select * from billing.subscriptions order by id").fetchall()
+
+    apply.apply(services, subject)
+
+    after = conn.execute("select * from billing.subscriptions order by id").fetchall()
+    assert [row["raw"] for row in after] == [row["raw"] for row in before]
+
+
+def test_twenty_parallel_first_reads_make_one_row_and_one_line(
+    services: Services, sandbox: Sandbox, conn: Any
+) -> None:
+    subject = some_subscription(sandbox)
+
+    with ThreadPoolExecutor(20) as threads:
+        readers = [
+            threads.submit(refresh.read, services, subject, source="webhook", patience=60) for _ in range(20)
+        ]
+        assert all(reader.result().model is not None for reader in readers)
+
+    assert conn.execute("select count(*) n from billing.subscriptions").fetchone()["n"] == 1
+    lines = conn.execute("select * from billing.activity where action = 'subscription:created'").fetchall()
+    assert len(lines) == 1
+
+
+def test_an_object_that_zoho_deleted_is_marked_and_stays_marked(
+    services: Services, sandbox: Sandbox, conn: Any
+) -> None:
+    now = clock.now()
+    _write(services, "987654321", status="live", read=now, updated=now)
+
+    refresh.refresh(services, "subscription", "987654321", source="webhook")
+
+    row = conn.execute("select gone_at, status from billing.subscriptions").fetchone()
+    assert row["gone_at"] is not None
+    assert row["status"] == "live"
+
+
+def test_only_one_reads_an_object_at_a_time(services: Services) -> None:
+    subject = Subject("invoice", "1")
+    with (
+        reads.exclusive(services.pool, subject),
+        pytest.raises(reads.Busy),
+        reads.exclusive(services.pool, subject, patience=0),
+    ):
+        pass
+
+
+def test_a_dead_readers_lease_ends_and_later_reads_count_as_later(services: Services, conn: Any) -> None:
+    subject = Subject("invoice", "1")
+    with reads.exclusive(services.pool, subject) as first, transaction.as_worker(services.pool) as tx:
+        reads.settle(tx, first)
+    conn.execute(
+        "update billing.object_reads set holder = gen_random_uuid(), lease_until = now() - interval '1 s',"
+        " last_read_at = now() + interval '1 hour'"
+    )
+    with reads.exclusive(services.pool, subject, patience=0) as second:
+        assert second.last_read_at is not None
+        assert second.began > second.last_read_at
+
+
+def test_wh_11_a_poison_object_is_given_up_after_a_day_and_holds_up_nobody(
+    services: Services, sandbox: Sandbox, conn: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison, healthy = Subject("invoice", "666"), some_subscription(sandbox)
+    fetch = type(services.zoho).fetch_invoice
+
+    def broken(client: Any, zoho_id: str) -> Any:
+        if zoho_id == "666":
+            raise errors.BadAnswer("a surprise")
+        return fetch(client, zoho_id)
+
+    monkeypatch.setattr(type(services.zoho), "fetch_invoice", broken)
+    deliver(services, poison, "p")
+    deliver(services, healthy, "h")
+    begun = clock.now()
+    tries: list[datetime] = []
+    at: datetime | None = begun
+    while at is not None and len(tries) < 30:
+        tries.append(at)
+        moment = at
+        with clock.replaced_by(partial(_same, moment)):
+            at = apply.apply(services, poison)
+    apply.apply(services, healthy)
+
+    rows_ = {row["dedupe_key"]: row for row in conn.execute("select * from billing.inbox")}
+    assert rows_["p"]["state"] == "dead"
+    assert rows_["p"]["attempts"] >= inbox.MIN_ATTEMPTS
+    assert tries[-1] - begun >= timedelta(hours=24)
+    assert "BadAnswer" in rows_["p"]["last_error"]
+    assert rows_["h"]["state"] == "applied"
+
+
+def test_an_outage_of_zoho_makes_no_dead_letters(
+    services: Services, sandbox: Sandbox, conn: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(*_: Any) -> Any:
+        raise errors.Unreachable("down")
+
+    monkeypatch.setattr(type(services.zoho), "fetch_subscription", down)
+    subject = some_subscription(sandbox)
+    deliver(services, subject, "x")
+    at: datetime | None = clock.now()
+    for _ in range(20):
+        assert at is not None
+        moment = at + timedelta(hours=3)
+        with clock.replaced_by(partial(_same, moment)):
+            at = apply.apply(services, subject)
+
+    row = conn.execute("select state, attempts from billing.inbox").fetchone()
+    assert (row["state"], row["attempts"]) == ("failed", 0)
+
+
+def test_job_06_rows_without_a_job_are_found(services: Services, sandbox: Sandbox) -> None:
+    subject = some_subscription(sandbox)
+    deliver(services, subject, "lost")
+
+    assert apply.now_due(services) == []
+    later = clock.now() + inbox.GRACE
+    with clock.replaced_by(partial(_same, later)):
+        assert apply.now_due(services) == [subject]
+
+
+def test_wh_14_events_that_never_arrived_are_pulled_and_applied(
+    services: Services, sandbox: Sandbox, conn: Any
+) -> None:
+    sandbox.advance(31)
+    moment = datetime.fromisoformat(sandbox.control("clock")["now"])
+    with clock.replaced_by(partial(_same, moment)):
+        first = feed.pull(services)
+        second = feed.pull(services)
+
+    assert first.problem == second.problem == ""
+    assert first.rows_written > 0 == second.rows_written
+    states = {row["state"] for row in conn.execute("select state from billing.inbox where kind = 'pulled'")}
+    assert states <= {"applied", "ignored"}
+
+
+def _write(services: Services, zoho_id: str, *, status: str, read: datetime, updated: datetime | None) -> Any:
+    row = {"zoho_id": zoho_id, "customer_zoho_id": "c1", "status": status, "raw": {"status": status}}
+    with transaction.as_worker(services.pool) as conn:
+        return rows.upsert(conn, "subscriptions", row, Stamp("webhook", read, updated))
+
+
+def _pair(subject: Subject) -> tuple[str, str]:
+    return subject.kind, subject.zoho_id
+
+
+def _same(moment: datetime) -> datetime:
+    return moment

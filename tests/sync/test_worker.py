@@ -1,0 +1,131 @@
+"""The worker as a process: wakes up, survives kill -9 and a restarted database (JOB-01 to JOB-07)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from portal.db import transaction
+from portal.jobs import queue, tasks
+from portal.sync import inbox
+from portal.sync.inbox import Delivery
+from portal.sync.subjects import Subject
+from tests.harness.processes import Process, clean_environment, until
+
+if TYPE_CHECKING:
+    from portal.services import Services
+    from tests.harness.processes import Sandbox
+
+# The sandbox allows more than Zoho does, and these tests are not about the budget.
+GENEROUS = {"ZOHO_CALLS_PER_MINUTE": "100000", "ZOHO_CALLS_PER_DAY": "1000000"}
+Start = Callable[[str], Process]
+
+
+@pytest.fixture
+def start(settings_env: dict[str, str], services: Services, tmp_path: Path) -> Iterator[Start]:
+    """Start a worker process; all of them end with the test."""
+    started: list[Process] = []
+
+    def begin(name: str) -> Process:
+        process = Process(
+            name,
+            [sys.executable, "-m", "portal", "worker"],
+            {**clean_environment(), **settings_env, **GENEROUS},
+            tmp_path / f"{name}.log",
+        )
+        process.start()
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        process.stop()
+
+
+def deliver(services: Services, subject: Subject, key: str) -> None:
+    with transaction.as_web(services.pool) as conn:
+        inbox.store(conn, Delivery(dedupe_key=key, subjects=[subject], event_type="test"))
+        tasks.wake(conn, subject)
+
+
+def state_of(conn: Any, key: str) -> str:
+    row = conn.execute("select state from billing.inbox where dedupe_key = %s", [key]).fetchone()
+    return str(row["state"])
+
+
+def subject_of(sandbox: Sandbox) -> Subject:
+    return Subject("subscription", sandbox.state("subscriptions")[0]["subscription_id"])
+
+
+def test_job_01_a_rolled_back_delivery_leaves_no_job(services: Services, conn: Any) -> None:
+    def interrupted() -> None:
+        with transaction.as_web(services.pool) as tx:
+            inbox.store(tx, Delivery(dedupe_key="a", subjects=[Subject("subscription", "1")]))
+            tasks.wake(tx, Subject("subscription", "1"))
+            raise KeyError("in the middle")
+
+    with pytest.raises(KeyError):
+        interrupted()
+
+    assert conn.execute("select count(*) n from jobs.procrastinate_jobs").fetchone()["n"] == 0
+    assert conn.execute("select count(*) n from billing.inbox").fetchone()["n"] == 0
+
+
+def test_a_delivery_is_applied_at_once_and_sigterm_ends_the_worker(
+    services: Services, sandbox: Sandbox, conn: Any, start: Start
+) -> None:
+    worker = start("worker")
+    until(lambda: conn.execute("select 1 from jobs.procrastinate_workers").fetchone(), what="the worker")
+
+    deliver(services, subject_of(sandbox), "e1")
+    until(lambda: state_of(conn, "e1") == "applied", seconds=10, what="the delivery")
+
+    assert worker.popen is not None
+    worker.popen.terminate()
+    assert worker.popen.wait(25) == 0, worker.said(40)
+
+
+def test_job_02_what_a_killed_worker_had_in_hand_is_done_by_the_next(
+    services: Services, sandbox: Sandbox, conn: Any, start: Start
+) -> None:
+    sandbox.faults(api={"slow": 1.0, "slow_s": [3, 3]})
+    first = start("first")
+    deliver(services, subject_of(sandbox), "e1")
+    until(lambda: state_of(conn, "e1") == "applying", what="the first worker to begin")
+    first.kill()
+    sandbox.faults()
+
+    # The sweep gives a silent worker a minute; here the minute is over at once.
+    conn.execute("update jobs.procrastinate_workers set last_heartbeat = now() - interval '2 minutes'")
+    conn.execute("update billing.inbox set next_attempt_at = now()")
+    conn.execute("update billing.object_reads set lease_until = now()")
+    start("second")
+    with transaction.as_worker(services.pool) as tx:
+        queue.defer(tx, tasks.sweep_stalled, timestamp=0)
+
+    until(lambda: state_of(conn, "e1") == "applied", seconds=40, what="the second worker to finish")
+    assert conn.execute("select count(*) n from billing.subscriptions").fetchone()["n"] >= 1
+
+
+def test_job_04_the_worker_outlives_the_loss_of_all_its_connections(
+    services: Services, sandbox: Sandbox, conn: Any, start: Start
+) -> None:
+    worker = start("worker")
+    until(lambda: conn.execute("select 1 from jobs.procrastinate_workers").fetchone(), what="the worker")
+    for _ in range(3):
+        conn.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where application_name in ('portal-queue', 'portal-worker') and datname = current_database()"
+        )
+
+    deliver(services, subject_of(sandbox), "e1")
+
+    until(lambda: state_of(conn, "e1") == "applied", seconds=40, what="the delivery")
+    assert worker.popen is not None
+    assert worker.popen.poll() is None
+    assert os.path.exists(f"/proc/{worker.popen.pid}")  # noqa: PTH110 - the very process, not a new one
