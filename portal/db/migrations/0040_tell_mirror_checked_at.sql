@@ -11,4 +11,5 @@ create function billing.mirror_checked_at() returns timestamptz
 revoke execute on function billing.mirror_checked_at() from public;
 grant execute on function billing.mirror_checked_at() to authenticated, portal_web, portal_worker, portal_staff;
 
+-- squawk-ignore require-concurrent-index-creation
 create index payments_failed_idx on billing.payments (account_id, paid_on desc) where status = 'failure';
