@@ -30,7 +30,8 @@ class Served:
 def served(data: Path, **settings: Any) -> Iterator[Served]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        app = create_app(Settings(data=data, port=port, smtp_port=0, **settings))
+        chosen: dict[str, Any] = {"port": port, "smtp_port": 0, "deliver": "manual"} | settings
+        app = create_app(Settings(data=data, **chosen))
         server = make_server("127.0.0.1", port, app, threaded=True, fd=listener.fileno())
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
@@ -39,4 +40,5 @@ def served(data: Path, **settings: Any) -> Iterator[Served]:
         finally:
             server.shutdown()
             thread.join()
+            app.extensions["sandbox_courier"].stop()
             app.extensions["sandbox_world"].store.close()
