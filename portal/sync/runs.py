@@ -26,7 +26,7 @@ on conflict (kind) where state = 'running' do nothing
 returning *
 """
 _CONTINUE = """
-update billing.sync_runs set heartbeat_at = %(now)s
+update billing.sync_runs set heartbeat_at = %(now)s, problem = ''
 where kind = %(kind)s and state = 'running' and heartbeat_at <= %(silent)s
 returning *
 """

@@ -2,26 +2,161 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from portal.sync import reconcile
+import pytest
+
+from portal.db import transaction
+from portal.sync import drift, reconcile, runs
 
 if TYPE_CHECKING:
-    import psycopg
-
     from portal.services import Services
     from tests.harness.processes import Sandbox
 
+# Our columns and the words Zoho's own state has for them.
+COMPARED = {
+    "subscriptions": ("subscription_id", {"status": "status", "amount": "amount", "plan_code": "plan_code"}),
+    "invoices": ("invoice_id", {"status": "status", "balance": "balance", "total": "total"}),
+    "payments": ("payment_id", {"status": "status", "amount": "amount"}),
+    "customers": ("customer_id", {"email": "email", "display_name": "display_name"}),
+}
+
+
+def differences(sandbox: Sandbox, conn: Any) -> list[str]:
+    """Compare the mirror with what Zoho would remember, field by field."""
+    found = []
+    for table, (key, fields) in COMPARED.items():
+        ours = {
+            row["zoho_id"]: row
+            for row in conn.execute(f"select * from billing.{table} where gone_at is null")
+        }
+        theirs = {row[key]: row for row in sandbox.state(table)}
+        found += [f"{table} {one}" for one in ours.keys() ^ theirs.keys()]
+        for one in ours.keys() & theirs.keys():
+            for column, word in fields.items():
+                told = theirs[one].get(word, theirs[one].get("plan", {}).get(word))
+                mine = ours[one][column]
+                same = mine == Decimal(str(told)) if isinstance(mine, Decimal) else mine == told
+                found += [] if same else [f"{table} {one} {column}: {mine!r} is not {told!r}"]
+    return found
+
 
 def test_first_pass_brings_everything_and_the_second_writes_nothing(
-    services: Services, sandbox: Sandbox, conn: psycopg.Connection[dict[str, Any]]
+    services: Services, sandbox: Sandbox, conn: Any
 ) -> None:
     first = reconcile.full(services)
     second = reconcile.full(services)
 
     assert first.problem == second.problem == ""
-    assert second.rows_written == 0
-    ours = conn.execute("select zoho_id from billing.subscriptions where gone_at is null").fetchall()
-    assert {row["zoho_id"] for row in ours} == {
-        one["subscription_id"] for one in sandbox.state("subscriptions")
+    assert (second.rows_written, second.drift_found) == (0, 0)
+    assert differences(sandbox, conn) == []
+
+
+def test_months_without_a_single_webhook_are_made_good_in_one_pass(
+    services: Services, sandbox: Sandbox, conn: Any
+) -> None:
+    reconcile.full(services)
+    sandbox.advance(95)
+    assert differences(sandbox, conn) != []
+
+    run = reconcile.full(services)
+
+    assert differences(sandbox, conn) == []
+    assert reconcile.full(services).rows_written == 0
+    kinds = {
+        row["kind"] for row in conn.execute("select kind from billing.drift where run_id = %s", [run.id])
     }
+    assert {"differs", "missing_here"} <= kinds
+
+
+def test_a_damaged_row_becomes_typed_drift_and_is_repaired(
+    services: Services, sandbox: Sandbox, conn: Any
+) -> None:
+    reconcile.full(services)
+    conn.execute("update billing.invoices set balance = balance + 1, status = 'overdue'")
+    conn.execute("delete from billing.drift")
+
+    reconcile.full(services)
+
+    found = conn.execute(
+        "select * from billing.drift where object_kind = 'invoice' and field = 'status'"
+    ).fetchall()
+    assert {row["ours"] for row in found} == {"overdue"}
+    assert all(row["repaired_at"] and row["likely_cause"] and row["theirs"] for row in found)
+    assert differences(sandbox, conn) == []
+
+
+def test_an_object_that_zoho_no_longer_has_is_marked_not_removed(
+    services: Services, sandbox: Sandbox, conn: Any
+) -> None:
+    reconcile.full(services)
+    invent(conn, 1)
+
+    reconcile.full(services)
+
+    row = conn.execute("select gone_at from billing.invoices where zoho_id like 'ghost%'").fetchone()
+    assert row["gone_at"] is not None
+    told = conn.execute("select * from billing.drift where kind = 'missing_there'").fetchall()
+    assert [line["object_zoho_id"] for line in told] == ["ghost1"]
+
+
+def test_many_leavers_at_once_stop_the_run_and_nothing_is_marked(
+    services: Services, sandbox: Sandbox, conn: Any
+) -> None:
+    reconcile.full(services)
+    invent(conn, 60)
+
+    refused = reconcile.full(services)
+
+    assert "nothing was marked as gone" in refused.problem
+    gone = conn.execute("select count(*) n from billing.invoices where gone_at is not null").fetchone()
+    assert gone["n"] == 0
+    accepted = reconcile.full(services, options={"accept_deletions": True})
+    assert accepted.problem == ""
+    assert differences(sandbox, conn) == []
+
+
+def test_a_stopped_run_is_continued_where_it_was(services: Services, sandbox: Sandbox, conn: Any) -> None:
+    asked = 0
+
+    def stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 6
+
+    first = reconcile.full(services, stop=stop)
+    second = reconcile.full(services)
+
+    assert second.id == first.id
+    assert second.problem == ""
+    assert differences(sandbox, conn) == []
+
+
+def test_two_runs_of_a_kind_do_not_run_together(services: Services) -> None:
+    with transaction.as_worker(services.pool) as conn:
+        runs.begin(conn, "full")
+    with pytest.raises(runs.UnderWay):
+        reconcile.full(services)
+
+
+def test_drift_is_acknowledged_once(services: Services, sandbox: Sandbox, conn: Any) -> None:
+    reconcile.full(services)
+    conn.execute(
+        "insert into billing.users (id, issuer, email) values (gen_random_uuid(), 'i', 's@example.com')"
+    )
+    user = conn.execute("select id from billing.users").fetchone()["id"]
+    found = conn.execute("select id from billing.drift limit 1").fetchone()["id"]
+    with transaction.as_staff(services.pool, user) as tx:
+        assert drift.acknowledge(tx, found, user) is not None
+        assert drift.acknowledge(tx, found, user) is None
+
+
+def invent(conn: Any, number: int) -> None:
+    conn.execute(
+        "insert into billing.invoices"
+        " (zoho_id, customer_zoho_id, status, synced_at, source, read_started_at)"
+        " select 'ghost' || n, 'c', 'sent', now(), 'webhook', now() - interval '1 hour'"
+        " from generate_series(1, %s) n",
+        [number],
+    )
