@@ -3,6 +3,7 @@
 An amount that is not known is written in words ("not known"), never as 0. Minus signs are minus signs.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -18,6 +19,7 @@ from portal.web.locales import conventions
 
 UNKNOWN = "not known"
 _HYPHEN, _MINUS = "-", "\u2212"
+_FRACTION = re.compile(r"\.0+")  # the decimals in a CLDR pattern such as ¤#,##0.00
 _DAYS_COUNTED = 60  # beyond, months say more than days
 
 
@@ -46,13 +48,9 @@ def price(amount: Decimal | Money | None, currency: str | None = None) -> str:
     if digits == usual:
         return money(known)
     locale = conventions().numbers
-    pattern = locale.currency_formats["standard"]
-    exactly = (digits, digits)
-    return _minus(
-        pattern.apply(
-            known.amount, locale, currency=known.currency, currency_digits=False, force_frac=exactly
-        )
-    )
+    pattern = _FRACTION.sub("." + "0" * digits, locale.currency_formats["standard"].pattern)
+    text = format_currency(known.amount, known.currency, format=pattern, locale=locale, currency_digits=False)
+    return _minus(text)
 
 
 def number(value: Decimal | int | None) -> str:

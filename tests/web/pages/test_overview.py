@@ -1,0 +1,159 @@
+"""The overview answers first: one sentence, then what is owed, had, and coming."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.harness.worlds import Member, World
+from tests.visitor import Visitor
+
+SignIn = Callable[[Member], Visitor]
+
+
+def test_the_title_states_the_fact(world: World, as_member: SignIn) -> None:
+    member = world.member()
+    card = world.method(member)
+    world.subscription(member, payment_method_zoho_id=card["zoho_id"])
+
+    page = as_member(member).get("/")
+
+    assert page.heading == "You pay $49.00 a month for Team"
+    assert page.title.startswith("You pay $49.00 a month for Team")
+    assert page.shows("$49.00 is expected to be charged for Team to Visa ending 4242")
+    assert page.shows("What you owe Nothing All invoices are settled")
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ({"status": "trial", "trial_ends_on": 6}, "Your trial of Team runs until"),
+        ({"status": "dunning"}, "The payment for Team failed"),
+        ({"status": "unpaid"}, "The payment for Team failed"),
+        ({"status": "non_renewing", "scheduled_cancellation_on": 9}, "Team ends on"),
+        ({"status": "future", "starts_on": 9}, "Team starts on"),
+        ({"status": "paused"}, "Team is paused"),
+        ({"status": "cancelled", "cancelled_on": -9}, "Team has ended"),
+        ({"status": "a_status_of_tomorrow"}, "Team has ended"),
+    ],
+)
+def test_every_state_has_its_sentence(
+    world: World, as_member: SignIn, columns: dict[str, Any], sentence: str
+) -> None:
+    member = world.member()
+    dated = {name: world.in_days(value) if name.endswith("_on") else value for name, value in columns.items()}
+    world.subscription(member, **dated)
+
+    assert as_member(member).get("/").heading.startswith(sentence)
+
+
+def test_two_alike_are_summed_and_two_currencies_are_not(world: World, as_member: SignIn) -> None:
+    alike, mixed = world.member("a@example.com"), world.member("b@example.com")
+    for _ in range(2):
+        world.subscription(alike)
+    world.subscription(mixed)
+    world.subscription(mixed, currency_code="EUR")
+
+    assert as_member(alike).get("/").heading == "You pay $98.00 a month for 2 subscriptions"
+    assert as_member(mixed).get("/").heading == "You have 2 subscriptions"
+
+
+def test_the_first_day_shows_the_way_to_the_plans(world: World, as_member: SignIn) -> None:
+    page = as_member(world.member()).get("/")
+
+    assert page.heading == "You have no subscription yet"
+    assert page.link("See the plans") == "/plans"
+    assert not page.soup.find("table")
+
+
+def test_what_is_owed_is_the_sum_of_open_invoices(world: World, as_member: SignIn) -> None:
+    member = world.member()
+    world.subscription(member)
+    world.invoice(member, total=49, due_date=world.in_days(3))
+    world.invoice(member, total="0.50", due_date=world.in_days(-1))
+    world.invoice(member, total=1000, status="void")
+    world.invoice(member, total=1000, status="draft")
+
+    page = as_member(member).get("/")
+
+    assert page.shows("What you owe $49.50 Was due")
+    assert page.shows("See the 2 open invoices")
+
+
+def test_a_bank_payment_under_way_is_not_asked_for_again(world: World, as_member: SignIn) -> None:
+    member = world.member()
+    world.subscription(member)
+    world.invoice(member, total=49, due_date=world.in_days(-3), ach_payment_initiated=True)
+
+    page = as_member(member).get("/")
+
+    assert page.shows("A bank payment of $49.00 is under way.")
+    assert page.shows("What you owe $0.00 $49.00 is being paid by bank transfer.")
+    assert not page.shows("overdue")
+
+
+def test_a_failed_payment_says_why_and_offers_one_act(world: World, as_member: SignIn) -> None:
+    member = world.member(locale="de-DE", time_zone="Europe/Berlin")
+    subscription = world.subscription(member, status="dunning", currency_code="EUR")
+    invoice = world.invoice(member, currency_code="EUR", subscription_zoho_ids=[subscription["zoho_id"]])
+    world.payment(
+        member,
+        invoice,
+        status="failure",
+        last_four="0042",
+        gateway_error_code="insufficient_funds",
+        paid_on=world.in_days(-2),
+    )
+
+    page = as_member(member).get("/")
+
+    assert page.shows("Your card ending 0042 could not be charged for Team on")
+    assert page.shows("there was not enough money on it")
+    assert page.link("Look at the invoice and pay 49,00 €") == f"/invoices/{invoice['id']}"
+
+
+def test_zoho_away_is_said_and_acts_are_closed(world: World, as_member: SignIn) -> None:
+    member = world.member()
+    subscription = world.subscription(member)
+    visitor = as_member(member)
+    open_page = visitor.get(f"/subscriptions/{subscription['id']}")
+    world.zoho_away()
+
+    page = visitor.get(f"/subscriptions/{subscription['id']}")
+
+    assert open_page.shows("What you can do")
+    assert page.shows("The billing system is not answering right now.")
+    assert not page.shows("What you can do")
+    assert page.shows("Team costs $49.00 a month")
+
+
+def test_old_data_says_how_old_it_is(world: World, as_member: SignIn) -> None:
+    member = world.member()
+    world.subscription(member, synced_at=world.now - timedelta(days=4))
+    world.conn.execute("delete from billing.sync_runs")
+
+    assert as_member(member).get("/").shows("4 days ago")
+
+
+def test_a_full_comparison_makes_old_rows_fresh(world: World, as_member: SignIn) -> None:
+    member = world.member()
+    world.subscription(member, synced_at=world.now - timedelta(days=4))
+
+    assert as_member(member).get("/").shows("As of ")
+
+
+def test_the_page_is_the_account_in_sight_only(world: World, as_member: SignIn) -> None:
+    """AC-01: somebody with two accounts never sees one through the other."""
+    member, other = world.member(), world.member("else@example.com", account="Other Ltd")
+    world.join(member.user_id, other.account_id, "owner")
+    world.subscription(other, plan_name="Elsewhere")
+    world.invoice(other, number="INV-ELSEWHERE")
+
+    page = as_member(member).get("/")
+
+    assert not page.shows("Elsewhere")
+    assert not page.shows("INV-ELSEWHERE")
+    assert page.soup.find("button", string="Other Ltd") or "Other Ltd" in page.response.text

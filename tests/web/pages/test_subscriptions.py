@@ -1,0 +1,121 @@
+"""The page of a subscription, and the list of all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import uuid4
+
+from tests.harness.worlds import Member, World
+from tests.visitor import Visitor
+
+SignIn = Callable[[Member], Visitor]
+
+
+def test_it_says_what_it_is_made_of_and_costs(world: World, as_member: SignIn) -> None:
+    member = world.member()
+    card = world.method(member, last_four="0042")
+    addon = {"code": "seats", "name": "Extra seats", "quantity": 3, "price": 5, "total": 15}
+    row = world.subscription(
+        member,
+        (addon,),
+        payment_method_zoho_id=card["zoho_id"],
+        sub_total=64,
+        amount="69.28",
+        coupon_code="TEN",
+    )
+
+    page = as_member(member).get(f"/subscriptions/{row['id']}")
+
+    assert page.heading == "Team costs $69.28 a month"
+    assert page.shows("Extra seats $5.00 3")
+    assert page.shows("Before tax $64.00 Tax $5.28 Monthly total $69.28")
+    assert page.shows("Visa ending 0042")
+    assert page.shows("TEN")
+
+
+def test_a_planned_change_is_said(world: World, as_member: SignIn) -> None:
+    member = world.member()
+    row = world.subscription(
+        member, has_scheduled_change=True, scheduled_change={"plan": {"name": "Business"}}
+    )
+
+    page = as_member(member).get(f"/subscriptions/{row['id']}")
+
+    assert page.shows("A change is planned.")
+    assert page.shows("this subscription is Business")
+
+
+def test_an_ended_one_keeps_its_invoices(world: World, as_member: SignIn) -> None:
+    member = world.member()
+    row = world.subscription(
+        member, status="cancelled", cancelled_on=world.in_days(-20), next_billing_on=None
+    )
+    world.invoice(member, number="INV-KEPT", status="paid", balance=0, subscription_zoho_ids=[row["zoho_id"]])
+
+    page = as_member(member).get(f"/subscriptions/{row['id']}")
+
+    assert page.shows("nothing more is charged. The invoices stay here.")
+    assert page.shows("INV-KEPT")
+    assert not page.shows("What you can do")
+
+
+def test_a_viewer_is_offered_no_act(world: World, as_member: SignIn) -> None:
+    member = world.member(role="viewer")
+    row = world.subscription(member)
+
+    assert not as_member(member).get(f"/subscriptions/{row['id']}").shows("What you can do")
+
+
+def test_a_change_under_way_closes_the_others(world: World, as_member: SignIn) -> None:
+    member = world.member()
+    row = world.subscription(member)
+    world.conn.execute(
+        "insert into billing.intents (key, account_id, kind, subject_kind, subject_zoho_id, request,"
+        " request_hash, state) values ('k', %s, 'change_plan', 'subscription', %s, '{}', 'h', 'unknown')",
+        [member.account_id, row["zoho_id"]],
+    )
+
+    page = as_member(member).get(f"/subscriptions/{row['id']}")
+
+    assert page.shows("A change to this subscription is being confirmed.")
+    assert not page.shows("What you can do")
+
+
+def test_a_foreign_one_is_as_missing_as_none(world: World, as_member: SignIn) -> None:
+    """AC-01"""
+    member, other = world.member(), world.member("else@example.com")
+    row = world.subscription(other)
+    visitor = as_member(member)
+
+    foreign = visitor.get(f"/subscriptions/{row['id']}", status=404)
+    missing = visitor.get(f"/subscriptions/{uuid4()}", status=404)
+
+    assert foreign.text.split("number:")[0] == missing.text.split("number:")[0]
+
+
+def test_many_are_paged_without_loss(world: World, as_member: SignIn) -> None:
+    member = world.member()
+    made = {
+        str(world.subscription(member, created_on=world.in_days(-(n // 3)) if n < 50 else None)["id"])
+        for n in range(60)
+    }
+    visitor = as_member(member)
+
+    page, seen = visitor.get("/subscriptions"), set()
+    for _ in range(9):
+        seen |= {str(a["href"]).rpartition("/")[2] for a in page.soup.select(".lines .line-name a")}
+        following = page.soup.find("a", rel="next")
+        if following is None:
+            break
+        page = visitor.get(str(following["href"]))
+
+    assert seen == made
+
+
+def test_a_broken_page_address_is_refused_in_words(world: World, as_member: SignIn) -> None:
+    """INP-01"""
+    visitor = as_member(world.member())
+
+    for cursor in ("x", "W10", "WyJhIiwieCIsImFiIl0", "a" * 190, "%00"):
+        assert visitor.get(f"/subscriptions?page={cursor}", status=422).shows("Start again from the list.")
+    assert visitor.get("/subscriptions?page=a&page=b", status=422).shows("Start again from the list.")
