@@ -79,7 +79,7 @@ def register(app: Flask) -> None:
 
     @app.after_request
     def keep_from_strangers(response: Response) -> Response:
-        strangers = [name for name in _SENDING if _leaves(name, response.headers.get(name), origins)]
+        strangers = [name for name in _SENDING if leaves(name, response.headers.get(name), origins)]
         if not strangers:
             return response
         log.error("redirect refused", header=strangers, endpoint=request.endpoint)
@@ -105,11 +105,12 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
-def _leaves(name: str, value: str | None, origins: set[str]) -> bool:
+def leaves(name: str, value: str | None, origins: set[str]) -> bool:
     """Say whether a header sends the browser to a host that is neither ours nor Zoho's (RED-02)."""
     if not value:
         return False
     address = value.partition("url=")[2] if name == "Refresh" else value
-    if address.startswith(("//", "/\\", "\\")):
+    if address.startswith(("//", "/\\", "\\", "{")):
         return True
-    return not address.startswith("/") and "://" in address and _origin(address) not in origins
+    has_scheme = bool(urlsplit(address).scheme)
+    return has_scheme and _origin(address) not in origins

@@ -1,0 +1,256 @@
+"""What every answer carries, and what a first view weighs."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from flask import Flask
+from psycopg import Cursor
+
+from portal.web import compression, guard, headers
+from tests.harness.people import plant
+from tests.harness.worlds import World
+from tests.visitor import Visitor
+
+PACKED = {"Accept-Encoding": "gzip, br"}
+
+
+@pytest.fixture
+def world(conn: psycopg.Connection[dict[str, Any]]) -> World:
+    made = World(conn)
+    made.organization()
+    return made
+
+
+@pytest.fixture
+def ada(app: Flask, world: World) -> Visitor:
+    """Somebody with a year behind them."""
+    member = world.member()
+    card = world.method(member)
+    row = world.subscription(member, payment_method_zoho_id=card["zoho_id"])
+    for n in range(12):
+        world.invoice(
+            member, balance=0, invoice_date=world.in_days(-30 * n), subscription_zoho_ids=[row["zoho_id"]]
+        )
+    visitor = Visitor(app)
+    plant(visitor, member.cookie)
+    return visitor
+
+
+def policy(response: Any) -> dict[str, str]:
+    parts = response.headers["Content-Security-Policy"].split("; ")
+    return {name: value for name, _, value in (part.partition(" ") for part in parts)}
+
+
+def test_the_policy_is_the_strict_one_with_the_hosted_pages_named(app: Flask) -> None:
+    """CSP-01, CSP-03"""
+    response = Visitor(app).raw("GET", "/sign-in")
+    told = policy(response)
+    origins = app.extensions["services"].settings.zoho_hosted_origins
+    nonce = re.fullmatch(r"'nonce-([\w-]{22,})' 'strict-dynamic'", told.pop("script-src"))
+
+    assert nonce
+    assert told == {
+        "default-src": "'none'",
+        "style-src": "'self'",
+        "img-src": "'self' data:",
+        "font-src": "'self'",
+        "connect-src": "'self'",
+        "form-action": " ".join(["'self'", *origins]),
+        "base-uri": "'none'",
+        "object-src": "'none'",
+        "frame-ancestors": "'none'",
+    }
+
+
+def test_the_nonce_is_new_every_time_and_never_cached(ada: Visitor) -> None:
+    """CSP-01, FIL-02"""
+    answers = [ada.raw("GET", "/") for _ in range(3)]
+
+    assert len({policy(answer)["script-src"] for answer in answers}) == 3
+    assert {answer.headers["Cache-Control"] for answer in answers} == {"no-store"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/"),
+        ("GET", "/sign-in"),
+        ("GET", "/nowhere"),
+        ("DELETE", "/invoices"),
+        ("POST", "/theme"),
+        ("GET", "/healthz"),
+        ("GET", "/static/none.css"),
+        ("POST", "/webhooks/zoho"),
+        ("TRACE", "/"),
+        ("OPTIONS", "/invoices"),
+    ],
+)
+def test_every_kind_of_answer_carries_the_headers(app: Flask, method: str, path: str) -> None:
+    """CSP-04, CSP-05: Visitor.raw refuses an answer without them."""
+    response = Visitor(app).raw(method, path)
+
+    assert "Server" not in response.headers
+    assert response.status_code != 200 or method != "TRACE"
+
+
+def test_a_crash_is_a_page_with_a_number_and_no_details(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LOG-01"""
+
+    def broken() -> str:
+        raise RuntimeError("select secret from billing.sessions")
+
+    monkeypatch.setitem(app.view_functions, "healthz", guard.sessionless(broken))
+    monkeypatch.setattr(app, "testing", False)
+    monkeypatch.setitem(app.config, "PROPAGATE_EXCEPTIONS", False)
+
+    page = Visitor(app).get("/healthz", status=500)
+
+    assert page.heading == "Something went wrong on our side"
+    assert page.shows(page.response.headers["X-Request-Id"])
+    assert "secret" not in page.response.text
+    assert "Traceback" not in page.response.text
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "leaves"),
+    [
+        ("Location", "/invoices?next=https://evil.example", False),
+        ("Location", "http://127.0.0.1:8000/x", False),
+        ("Location", "https://pay.example/hostedpage/1", False),
+        ("Location", "https://evil.example/", True),
+        ("Location", "//evil.example/", True),
+        ("Location", "/\\evil.example", True),
+        ("Location", "\\\\evil.example", True),
+        ("Location", "javascript:alert(1)", True),
+        ("Location", "https:evil.example", True),
+        ("HX-Redirect", "https://evil.example/", True),
+        ("HX-Redirect", "/sign-in?next=/a", False),
+        ("Refresh", "3; url=https://evil.example/", True),
+        ("Refresh", "3; url=/checkouts/1", False),
+        ("Refresh", "3", False),
+        ("HX-Location", '{"path": "https://evil.example/"}', True),
+        ("HX-Push-Url", "false", False),
+    ],
+)
+def test_nobody_is_sent_to_a_stranger(name: str, value: str, leaves: bool) -> None:
+    """RED-02"""
+    known = {"http://127.0.0.1:8000", "https://pay.example"}
+
+    assert headers.leaves(name, value, known) is leaves
+
+
+def test_static_files_are_named_by_content_packed_and_kept(app: Flask) -> None:
+    """CSP-06, FIL-02: style and script come from us, forever, pre-compressed."""
+    visitor = Visitor(app)
+    soup = visitor.get("/sign-in").soup
+    found = [str(soup.find("link", rel="stylesheet")["href"]), str(soup.find("script", src=True)["src"])]
+
+    for address in found:
+        response = visitor.raw("GET", address, headers=PACKED)
+        kept = {"If-None-Match": response.headers["ETag"]}
+        again = visitor.client.get(address, base_url=visitor.base_url, headers=kept)
+        assert re.search(r"\.[0-9a-f]{12}\.(css|js)$", address)
+        assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert response.headers["Content-Encoding"] == "gzip"
+        assert "Set-Cookie" not in response.headers
+        assert again.status_code == 304
+
+
+def test_the_first_view_is_light(ada: Visitor) -> None:
+    """Budget: page and style at most 14 kB compressed, with the script at most 40 kB; nothing else."""
+    page = ada.raw("GET", "/", headers=PACKED)
+    html = gzip.decompress(page.data).decode()
+    others = re.findall(r'(?:src|href)="(/static/[^"]+)"', html)
+    weights = {address: len(ada.raw("GET", address, headers=PACKED).data) for address in others}
+    style = sum(size for address, size in weights.items() if address.endswith(".css"))
+
+    assert len(others) == 2
+    assert len(page.data) + style <= 14_000
+    assert len(page.data) + sum(weights.values()) <= 40_000
+
+
+def test_lengths_of_packed_pages_say_little() -> None:
+    """BREACH: the same page has many lengths, and all are the same page."""
+    body = b"<p>secret</p>" * 100
+    packed = [compression.packed(body) for _ in range(40)]
+
+    assert {gzip.decompress(one) for one in packed} == {body}
+    assert len({len(one) for one in packed}) > 10
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every statement that goes to the database."""
+    told: list[str] = []
+    original = Cursor.execute
+
+    def note(self: Any, query: Any, *given: Any, **named: Any) -> Any:
+        if query:  # the pool's own look whether a connection lives is an empty one
+            told.append(str(query)[:60])
+        return original(self, query, *given, **named)
+
+    monkeypatch.setattr(Cursor, "execute", note)
+    return told
+
+
+def test_a_page_costs_at_most_five_round_trips(ada: Visitor, world: World, statements: list[str]) -> None:
+    """Budget: identity, session, identity, page, situation; no statement in a loop."""
+    row = world.conn.execute(
+        "select (select id from billing.subscriptions) s, (select min(id::text) from billing.invoices) i"
+    ).fetchone()
+    assert row
+    for path in (
+        "/",
+        "/subscriptions",
+        f"/subscriptions/{row['s']}",
+        "/invoices",
+        f"/invoices/{row['i']}",
+        "/payment-methods",
+    ):
+        statements.clear()
+        ada.raw("GET", path)
+        assert len(statements) <= 5, (path, statements)
+
+
+def test_the_switch_of_colours_works_without_javascript(ada: Visitor) -> None:
+    assert ada.get("/invoices?status=open").soup.html["data-theme"] == "auto"
+
+    page = ada.submit({"theme": "dark"}, action="/theme")
+
+    assert page.url == "/invoices?status=open"
+    assert page.soup.html["data-theme"] == "dark"
+
+
+def test_the_switch_of_colours_sends_nobody_away(ada: Visitor) -> None:
+    """RED-01"""
+    ada.get("/")
+
+    page = ada.submit({"theme": "light", "next": "//evil.example/"}, action="/theme")
+
+    assert page.url == "/"
+
+
+def test_htmx_is_tied_down_on_every_page(ada: Visitor) -> None:
+    """HX-01, HX-02, HX-04"""
+    page = ada.get("/invoices")
+    config = json.loads(str(page.soup.find("meta", attrs={"name": "htmx-config"})["content"]))
+
+    assert {
+        "includeIndicatorStyles": False,
+        "allowEval": False,
+        "allowScriptTags": False,
+        "selfRequestsOnly": True,
+        "historyCacheSize": 0,
+        "refreshOnHistoryMiss": True,
+    }.items() <= config.items()
+    assert page.soup.body["hx-history"] == "false"
+    assert "hx-headers" not in page.response.text
+    assert "hx-on" not in page.response.text
+    assert "js:" not in page.response.text
