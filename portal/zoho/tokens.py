@@ -10,6 +10,7 @@ A refusal is remembered: no process asks again before `retry_after`, and never m
 minutes (2 of them because the API refused a token), so a misconfiguration cannot become a loop.
 """
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from portal.zoho.errors import TokenThrottled, Unauthorized, Unreachable, ZohoEr
 from portal.zoho.oauth import AccountsServer, Grant
 
 RENEW_BEFORE = timedelta(minutes=10)
+KEEP_FRESH_BEFORE = timedelta(minutes=20)
 LEASE = timedelta(seconds=30)
 WINDOW = timedelta(minutes=10)
 MOST_IN_WINDOW = 3
@@ -41,7 +43,7 @@ _TRUSTED_FOR = timedelta(seconds=30)
 # The organisation of the settings, or the one that was connected last.
 _FIND = """
 select organization_id, refresh_token, access_token, access_expires_at, refreshed_at, failure, failure_kind,
-       retry_after
+       retry_after, failure_credentials
 from billing.oauth_tokens
 where organization_id = %(organization_id)s or %(organization_id)s = ''
 order by connected_at desc nulls last
@@ -63,7 +65,7 @@ set refresh_lease = %(lease)s,
       select attempt from unnest(refresh_attempts) attempt where attempt > %(window_start)s)
 where organization_id = %(organization_id)s
   and (refresh_lease_until is null or refresh_lease_until <= %(now)s)
-  and (retry_after is null or retry_after <= %(now)s)
+  and (retry_after is null or retry_after <= %(now)s or failure_credentials <> %(credentials)s)
   and (access_expires_at is null or access_expires_at <= %(renew_if_before)s
        or refreshed_at <= %(refused_version)s)
   and (select count(*) from unnest(refresh_attempts) attempt where attempt > %(window_start)s) < %(most)s
@@ -82,6 +84,7 @@ where organization_id = %(organization_id)s and refresh_lease = %(lease)s
 _FAIL = """
 update billing.oauth_tokens
 set failed_at = %(now)s, failure = %(failure)s, failure_kind = %(kind)s, retry_after = %(retry_after)s,
+    failure_credentials = %(credentials)s,
     refresh_attempts = case when %(counts)s then refresh_attempts
                             else array_remove(refresh_attempts, %(claimed_at)s) end,
     refresh_lease = null, refresh_lease_until = null, updated_at = %(now)s
@@ -134,6 +137,7 @@ class Tokens:
     ) -> None:
         self._configured = settings.zoho_organization_id
         self._from_environment = settings.zoho_refresh_token.get_secret_value()
+        self._credentials = _fingerprint(settings)
         self._pool = pool
         self._keyring = keyring
         self._accounts = accounts
@@ -146,6 +150,10 @@ class Tokens:
         if self._held and self._held[0].expires_at - now > RENEW_BEFORE and now < self._held[1]:
             return self._held[0]
         return self._hold(self._current(None, wait_seconds))
+
+    def keep_fresh(self) -> None:
+        """Renew the token a little before anybody has to (for the schedule), so that no person waits."""
+        self._current(None, 0, KEEP_FRESH_BEFORE)
 
     def renewed(self, refused: Access, wait_seconds: float = WAIT_SECONDS) -> Access:
         """Return another token than ``refused``, which the API would not take.
@@ -166,23 +174,35 @@ class Tokens:
         self._held = (access, clock.now() + _TRUSTED_FOR)
         return access
 
-    def _current(self, refused: Access | None, wait_seconds: float) -> Access:
+    def _current(
+        self, refused: Access | None, wait_seconds: float, before: timedelta = RENEW_BEFORE
+    ) -> Access:
         """Look, renew if due and possible, and else wait for whoever does."""
         waited, pause = 0.0, 0.05
         while True:
             row = self._row()
             found = self._usable(row, refused)
-            if found and found.expires_at - clock.now() > RENEW_BEFORE:
+            if found and found.expires_at - clock.now() > before:
                 return found
-            renewed = self._try_to_renew(row["organization_id"], refused)
-            if renewed or found:
-                # Not our turn, but the old token still works: nobody needs to wait.
-                return renewed or found  # type: ignore[return-value]  # one of them is there
+            renewed = self._renewed_or_old(row["organization_id"], refused, found, before)
+            if renewed:
+                return renewed
             self._refuse_if_hopeless(row, refused)
             if waited >= wait_seconds:
                 raise TokenThrottled(retry_at=clock.now() + PAUSE_WHEN_UNREACHABLE)
             self._sleep(pause)
             waited, pause = waited + pause, min(pause * 2, 0.5)
+
+    def _renewed_or_old(
+        self, organization_id: str, refused: Access | None, old: Access | None, before: timedelta
+    ) -> Access | None:
+        """Renew if it is our turn; as long as the old token works, nobody waits and nothing fails."""
+        try:
+            return self._try_to_renew(organization_id, refused, before) or old
+        except ZohoError:
+            if old is None:
+                raise
+            return old
 
     def _row(self) -> dict[str, Any]:
         with transaction.as_worker(self._pool) as conn:
@@ -208,7 +228,7 @@ class Tokens:
         token = self._keyring.open(row["access_token"], _place(organization_id, "access_token"))
         return Access(token, organization_id, row["access_expires_at"], row["refreshed_at"])
 
-    def _try_to_renew(self, organization_id: str, refused: Access | None) -> Access | None:
+    def _try_to_renew(self, organization_id: str, refused: Access | None, before: timedelta) -> Access | None:
         lease, now = uuid4(), clock.now()
         claim = {
             "organization_id": organization_id,
@@ -216,8 +236,9 @@ class Tokens:
             "lease_until": now + LEASE,
             "now": now,
             "window_start": now - WINDOW,
-            "renew_if_before": now + RENEW_BEFORE,
+            "renew_if_before": now + before,
             "refused_version": refused.version if refused else None,
+            "credentials": self._credentials,
             "most": MOST_AFTER_REFUSAL if refused else MOST_IN_WINDOW,
         }
         with transaction.as_worker(self._pool) as conn:
@@ -253,6 +274,7 @@ class Tokens:
             "now": now,
             "failure": str(problem),
             "kind": kind,
+            "credentials": self._credentials,
             "retry_after": now + (PAUSE_WHEN_UNREACHABLE if kind == "unreachable" else PAUSE_WHEN_REFUSED),
             # What never reached the accounts server cannot have made a token there.
             "counts": not never_sent,
@@ -264,7 +286,8 @@ class Tokens:
     def _refuse_if_hopeless(self, row: dict[str, Any], refused: Access | None) -> None:
         """Raise when waiting will not help: a remembered refusal, or the API refuses fresh tokens."""
         now = clock.now()
-        if row["retry_after"] and row["retry_after"] > now:
+        is_same = row["failure_credentials"] == self._credentials
+        if is_same and row["retry_after"] and row["retry_after"] > now:
             raise _remembered(row)
         if refused and now - refused.version < WINDOW:
             raise Unauthorized(
@@ -284,6 +307,13 @@ class Tokens:
             "api_domain": grant.api_domain,
             "scope": grant.scope,
         }
+
+
+def _fingerprint(settings: Settings) -> str:
+    """Tell one set of credentials from another without telling them."""
+    parts = (settings.zoho_client_id, settings.zoho_client_secret, settings.zoho_refresh_token)
+    together = "\n".join(part.get_secret_value() for part in parts)
+    return hashlib.sha256(together.encode()).hexdigest()[:16]
 
 
 def _place(organization_id: str, column: str) -> str:
