@@ -113,9 +113,8 @@ def _part(message: EmailMessage, subtype: str) -> str:
 
 @blueprint.get("/_control/mail")
 def listed() -> Response:
-    limit = request.args.get("limit", "200")
     with current().store.read() as tx:
-        mails = newest(tx, to=request.args.get("to", ""), limit=int(limit) if limit.isdigit() else 200)
+        mails = newest(tx, to=request.args.get("to", ""), limit=_whole("limit", 200))
     return jsonify({"mails": mails, "count": len(mails)})
 
 
@@ -131,6 +130,11 @@ def clear() -> Redirect:
     return redirect("/mailbox", 303)
 
 
+def _whole(name: str, otherwise: int) -> int:
+    text = request.args.get(name, "")
+    return max(1, int(text)) if re.fullmatch(r"[0-9]{1,6}", text) else otherwise
+
+
 def _clear() -> None:
     with current().store.transaction() as tx:
         for mail_id in tx.ids(KIND):
@@ -140,7 +144,7 @@ def _clear() -> None:
 @blueprint.get("/mailbox")
 def mailbox() -> str:
     to = request.args.get("to", "").strip()
-    page = max(1, request.args.get("page", 1, type=int))
+    page = _whole("page", 1)
     with current().store.read() as tx:
         found = newest(tx, to=to, limit=PAGE + 1, offset=(page - 1) * PAGE)
     return render_template("mailbox/list.html", mails=found[:PAGE], to=to, page=page, more=len(found) > PAGE)

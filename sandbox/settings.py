@@ -105,6 +105,7 @@ class Settings(BaseSettings):
     auth_forwarded_for: bool = True
     auth_mail_links: Literal["verify", "token_hash"] = "verify"
     auth_mail_pause_s: float = 0
+    auth_outage: Literal["none", "503", "hang"] = "none"
     auth_token_lifetime_s: int = Field(default=3600, ge=1)
 
     # generated data and its limits

@@ -160,6 +160,11 @@ def _edit_method(task: Task, customer_id: str) -> Done:
 def _method(task: Task, customer_id: str) -> Doc:
     """The method that the person entered, or the one on file that they chose."""
     entered = task.entered
+    customer = customers.get(task.tx, customer_id)
+    if entered.bank and not takes_bank(customer):
+        raise refused("Bank accounts are not enabled for the customer.")
+    if entered.address.get("street") and not customer.get("billing_address"):
+        customers.update(task.world, task.tx, customer_id, {"billing_address": entered.address})
     if entered.on_file:
         return methods.get(task.tx, entered.on_file, customer_id=customer_id)
     if entered.card:
@@ -174,6 +179,11 @@ def _method(task: Task, customer_id: str) -> Doc:
             task.world, task.tx, customer_id, bank.routing, bank.account, name=bank.holder, kind=bank.kind
         )
     raise bad("payment_method")
+
+
+def takes_bank(customer: Doc) -> bool:
+    """Paying by bank is switched on or off for each customer (facts 5.3)."""
+    return bool(customer.get("ach_supported", True) and customer.get("can_add_bank_account", True))
 
 
 def _body(asked: Doc) -> Doc:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from sandbox import catalogue, fields, render
+from sandbox.api.paging import Listing
+from sandbox.api.routes import body
 from sandbox.engine import customers, invoices, methods, subscriptions
 from sandbox.envelope import failed, ok
 from sandbox.errors import ZohoError, bad
@@ -15,7 +17,8 @@ from sandbox.tx import Doc, Tx
 from sandbox.world import World, current
 
 CREATED = "Hosted page has been created successfully."
-LONGEST_PAGE = 200
+LIST = Listing(pages.KIND, sorts={"created_time": "seq"}, default_order="D")
+IDS = ("customer_id", "subscription_id", "invoice_id", "card_id", "account_id", "paypal_id")
 blueprint = Blueprint("hosted_pages_api", __name__, url_prefix="/billing/v1")
 
 
@@ -28,10 +31,9 @@ def refused(error: ZohoError) -> Response:
 def create(kind: str) -> Response:
     if kind not in acts.ACTS:
         raise ZohoError(5, "Invalid URL Passed", 404)
-    world, asked = current(), _body()
+    world, asked = current(), _asked()
     with world.store.read() as tx:
         CHECKS[kind](tx, asked)
-    pages.redirect_url(asked)
     rehearsal.quote(world, kind, asked)
     with world.store.transaction() as tx:
         page = pages.create(world, tx, kind, asked)
@@ -55,25 +57,20 @@ def get(hostedpage_id: str) -> Response:
 @blueprint.get("/hostedpages")
 def listed() -> Response:
     world = current()
-    page = max(1, request.args.get("page", 1, type=int))
-    size = min(LONGEST_PAGE, max(1, request.args.get("per_page", LONGEST_PAGE, type=int)))
-    order = "A" if request.args.get("sort_order", "D").upper().startswith("A") else "D"
     with world.store.read() as tx:
-        found = tx.find(pages.KIND, order="seq", desc=order == "D", limit=size + 1, offset=(page - 1) * size)
-    context = {
-        "page": page, "per_page": size, "has_more_page": len(found) > size,
-        "sort_column": "created_time", "sort_order": order,
-    }  # fmt: skip
-    rows = [pages.shown(world, each) for each in found[:size]]
+        found, context = LIST.page(tx)
+    rows = [pages.shown(world, each) for each in found]
     answer: Doc = {world.settings.hosted_list_key: rows, "page_context": context}
     return ok("success", **answer)
 
 
-def _body() -> Doc:
-    given = request.get_json(force=True, silent=True)
-    if not isinstance(given, dict):
-        raise bad("JSONString")
-    return given
+def _asked() -> Doc:
+    """The body, with ids as text and what is only read later checked now."""
+    given = body()
+    fields.objects(given, "custom_fields")
+    fields.inner(given, "customer")
+    pages.redirect_url(given)
+    return given | {name: fields.string(given, name) for name in IDS if given.get(name) is not None}
 
 
 def _check_new(tx: Tx, asked: Doc) -> None:

@@ -142,8 +142,8 @@ def _guarded(html: str, status: int, page: Doc | None) -> Response:
     onward = f" {merchant.scheme}://{merchant.netloc}" if merchant else ""
     framing = "'none'" if current().settings.u15_iframe == "deny" else "*"
     answer.headers["Content-Security-Policy"] = (
-        f"default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'{onward};"
-        f" frame-ancestors {framing}"
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; "
+        f"form-action 'self'{onward}; frame-ancestors {framing}"
     )
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["Referrer-Policy"] = "no-referrer"

@@ -5,6 +5,7 @@ An expired page keeps its status, as Zoho's list of statuses has no word for it;
 
 from __future__ import annotations
 
+import re
 import secrets
 from datetime import datetime, timedelta
 from urllib.parse import urlencode, urlsplit, urlunsplit
@@ -16,6 +17,7 @@ from sandbox.world import World
 
 KIND = "hosted_pages"
 LIFE = timedelta(hours=1)
+WEB_ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?([/?#][^\s\x00-\x20]*)?")
 FRESH, READ, SUCCESS, FAILED = "fresh", "read", "success", "failed"
 CANCELLED, FORCE_CANCELLED = "cancelled", "force_cancelled"
 OPEN = (FRESH, READ, FAILED)
@@ -71,9 +73,9 @@ def expired(world: World, doc: Doc) -> bool:
 
 
 def redirect_url(asked: Doc) -> str:
-    """Where the person goes after paying; only web addresses are taken."""
+    """Where the person goes after paying: a web address, with nothing in it that could end a header."""
     url = fields.string(asked, "redirect_url").strip()
-    if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc):
+    if url and not WEB_ADDRESS.fullmatch(url):
         raise bad("redirect_url")
     return url
 

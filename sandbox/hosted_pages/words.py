@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 from sandbox.errors import Declined
+from sandbox.hosted_pages.acts import takes_bank
 from sandbox.hosted_pages.amounts import shown
 from sandbox.hosted_pages.payment import Entered
 from sandbox.hosted_pages.rehearsal import Quote
@@ -127,10 +128,10 @@ class Page:
         return "How do you want to pay?" if self.buys else "Which method do you want to use?"
 
     def takes(self, kind: str) -> bool:
-        """Editing a card asks for a card, editing a bank account for a bank account."""
+        """Editing a card asks for a card; a bank account is offered where the customer may pay by one."""
         asked = self.page["asked"]
         if self.page["kind"] != "updatepaymentmethod":
-            return True
+            return kind == "card" or takes_bank(self.quote.customer)
         return bool(asked.get("card_id")) == (kind == "card")
 
     @property

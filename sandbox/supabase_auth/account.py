@@ -7,7 +7,7 @@ from flask import Response, jsonify
 
 from sandbox.supabase_auth import errors, gate, mails, one_time, passwords, sessions, users
 from sandbox.supabase_auth.one_time import Challenge
-from sandbox.supabase_auth.people import body, change_mails, redirect_to
+from sandbox.supabase_auth.people import body, change_mails, mapping, redirect_to
 from sandbox.tx import Tx
 from sandbox.world import current
 
@@ -30,7 +30,7 @@ def put() -> Response:
         if given.get("password"):
             user = _new_password(tx, user, session, given)
         if given.get("data") is not None:
-            user = {**user, "user_metadata": {**user["user_metadata"], **dict(given["data"])}}
+            user = {**user, "user_metadata": {**user["user_metadata"], **mapping(given, "data")}}
         if given.get("email"):
             user = _ask_for_change(tx, user, given)
         return jsonify(users.rendered(tx, users.save(tx, user)))

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response, jsonify, request
 
 from sandbox.supabase_auth import errors, gate, mails, one_time, passwords, sessions, users
-from sandbox.supabase_auth.people import body, redirect_to
+from sandbox.supabase_auth.people import body, mapping, redirect_to
 from sandbox.tx import Tx
 from sandbox.world import current
 
@@ -126,7 +126,7 @@ def _changed(user: Row, given: Row) -> Row:
         passwords.require_strong(str(given["password"]))
         kept["password"] = passwords.hashed(str(given["password"]))
     for name in ("app_metadata", "user_metadata"):
-        kept[name] = {**kept[name], **dict(given.get(name) or {})}
+        kept[name] = {**kept[name], **mapping(given, name)}
     if given.get("email_confirm"):
         kept = users.confirm(kept)
     if given.get("ban_duration"):
@@ -144,7 +144,7 @@ def _banned_until(duration: str) -> str | None:
 
 
 def _invited(user: Row, given: Row) -> Row:
-    told = {**user["user_metadata"], **dict(given.get("data") or {})}
+    told = {**user["user_metadata"], **mapping(given, "data")}
     now = users.timestamp()
     return {**user, "user_metadata": told, "invited_at": now, "confirmation_sent_at": now}
 
@@ -171,7 +171,7 @@ def _link_user(tx: Tx, kind: str, given: Row) -> Row:
     if user and kind in ("signup", "invite") and user.get("email_confirmed_at"):
         _refuse_taken(tx, email)
     user = user or users.build(email, str(given.get("password") or ""))
-    user = {**user, "user_metadata": {**user["user_metadata"], **dict(given.get("data") or {})}}
+    user = {**user, "user_metadata": {**user["user_metadata"], **mapping(given, "data")}}
     if kind.startswith("email_change"):
         user = {**user, "email_change": users.normalised(given.get("new_email"))}
     return users.save(tx, user)
@@ -186,4 +186,4 @@ def _refuse_taken(tx: Tx, email: str) -> None:
 
 def _number(name: str, otherwise: int) -> int:
     text = request.args.get(name, "")
-    return max(1, int(text)) if text.isdigit() else otherwise
+    return max(1, int(text)) if re.fullmatch(r"[0-9]{1,6}", text) else otherwise

@@ -8,7 +8,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from flask import current_app, request
+from flask import Response, current_app, request
 
 from sandbox.supabase_auth import errors
 from sandbox.world import current
@@ -18,10 +18,18 @@ SECRET_KEY = "sb_secret_sandbox"
 OPEN_PATHS = ("/verify", "/.well-known/jwks.json", "/health")
 BURST = 30
 HOUR = 3600
+HANG_S = 30
 PER_HOUR = {
     "/token": 1800, "/verify": 360, "/otp": 30, "/recover": 30, "/signup": 30, "/resend": 30,
     "/magiclink": 30, "/user": 1800, "/factors": 900,
 }  # fmt: skip
+
+
+def out_of_order() -> Response:
+    """The whole of Auth is down: an HTML page as proxies send it, at once or after a long wait."""
+    if current().settings.auth_outage == "hang":
+        time.sleep(HANG_S)
+    return Response("<h1>503 Service Unavailable</h1>", 503, mimetype="text/html")
 
 
 def issuer() -> str:

@@ -75,12 +75,13 @@ def link(kind: str, token_hash: str, redirect_to: str) -> str:
 def redirect_target(asked: str | None) -> str:
     """Where a link may lead: the site itself, or this machine; anything else becomes the site."""
     site = current().settings.portal_url
-    if not asked:
+    try:
+        parts = urlsplit(asked or site)
+        own = (parts.scheme, parts.netloc) == urlsplit(site)[:2]
+        local = parts.scheme in ("http", "https") and parts.hostname in LOOPBACK
+    except ValueError:
         return site
-    parts = urlsplit(asked)
-    own = (parts.scheme, parts.netloc) == urlsplit(site)[:2]
-    local = parts.scheme in ("http", "https") and parts.hostname in LOOPBACK
-    return asked if own or local else site
+    return asked if asked and (own or local) else site
 
 
 def pause_between(user: dict[str, Any], stamp: str) -> None:

@@ -1,5 +1,6 @@
 """Signing up, in and out, and the mails in between: /signup /token /otp /recover /resend /verify /logout."""
 
+import json
 from typing import Any
 
 from flask import Response, jsonify, request
@@ -13,10 +14,23 @@ Body = dict[str, Any]
 
 
 def body() -> Body:
-    given = request.get_json(force=True, silent=True)
-    if given is None and request.get_data():
-        raise errors.AuthFailure(400, "bad_json", "Could not parse request body as JSON")
+    """The request's JSON object; text that cannot be written as UTF-8 is refused with the rest."""
+    try:
+        given = json.loads(request.get_data() or b"{}")
+        json.dumps(given, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as wrong:
+        raise errors.AuthFailure(400, "bad_json", "Could not parse request body as JSON") from wrong
     return given if isinstance(given, dict) else {}
+
+
+def mapping(given: Body, name: str) -> Body:
+    """An object within the body; anything else in its place is refused."""
+    value = given.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise errors.validation_failed(f"{name} must be an object")
+    return value
 
 
 def redirect_to(given: Body | None = None) -> str:
@@ -30,12 +44,14 @@ def lifetime() -> int:
 
 def sign_up() -> Response:
     given = body()
+    if not given.get("email"):
+        raise errors.AuthFailure(422, "anonymous_provider_disabled", "Anonymous sign-ins are disabled")
     email, password = users.normalised(given.get("email")), str(given.get("password") or "")
     if not password:
         raise errors.validation_failed("Signup requires a valid password")
     passwords.require_strong(password)
     challenge = Challenge.of(given)
-    fresh = users.build(email, password, user_metadata=dict(given.get("data") or {}))
+    fresh = users.build(email, password, user_metadata=mapping(given, "data"))
     with current().store.transaction() as tx:
         known = users.by_email(tx, email)
         if known and known.get("email_confirmed_at"):
@@ -113,7 +129,7 @@ def otp() -> Response:
         if user is None and not given.get("create_user", True):
             raise errors.AuthFailure(422, "otp_disabled", "Signups not allowed for otp")
         if user is None:
-            user = users.build(email, user_metadata=dict(given.get("data") or {}))
+            user = users.build(email, user_metadata=mapping(given, "data"))
         if not user.get("email_confirmed_at"):
             _confirmation(tx, user, redirect_to(given), challenge)
         else:
