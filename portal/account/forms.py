@@ -4,6 +4,7 @@ from functools import lru_cache
 from zoneinfo import available_timezones
 
 from wtforms import RadioField, SelectField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
 from portal.web import fields
@@ -30,6 +31,10 @@ LOCALES = [
 ]
 
 
+def _choices(pairs: list[tuple[str, str]]) -> list[SelectChoice]:
+    return [SelectChoice(value, label) for value, label in pairs]
+
+
 @lru_cache(maxsize=1)
 def time_zones() -> list[tuple[str, str]]:
     """Return the zones that places have; names without a place are for machines."""
@@ -41,8 +46,8 @@ def time_zones() -> list[tuple[str, str]]:
 
 class ProfileForm(BaseForm):
     name = fields.name_field()
-    locale = SelectField("Numbers and dates", choices=LOCALES)
-    time_zone = SelectField("Time zone", choices=time_zones)
+    locale = SelectField("Numbers and dates", choices=_choices(LOCALES))
+    time_zone = SelectField("Time zone", choices=lambda: _choices(time_zones()))
 
 
 class PasswordChangeForm(BaseForm):
@@ -60,8 +65,8 @@ class CodeForm(BaseForm):
 
 class InvitationForm(BaseForm):
     email = fields.email_field(autocomplete="off")
-    role = RadioField("Role", choices=ROLES, validators=[InputRequired("Choose a role")])
+    role = RadioField("Role", choices=_choices(ROLES), validators=[InputRequired("Choose a role")])
 
 
 class RoleForm(BaseForm):
-    role = RadioField("Role", choices=ROLES, validators=[InputRequired("Choose a role")])
+    role = RadioField("Role", choices=_choices(ROLES), validators=[InputRequired("Choose a role")])

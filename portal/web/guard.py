@@ -27,9 +27,17 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from portal.config import Settings
 from portal.db.transaction import as_web
+from portal.people.auth_errors import AuthUnavailable, IdentityError, SessionGone, TooManyTries
 from portal.people.sessions import LiveSession
 from portal.web import csrf, limits
-from portal.web.current import SAFE_METHODS, client_ip, current_services, current_session
+from portal.web.current import (
+    SAFE_METHODS,
+    client_ip,
+    current_services,
+    current_session,
+    forget_session,
+)
+from portal.web.errors import error_page
 from portal.web.next_page import safe_next as safe_next  # noqa: PLC0414 - rooms find it here as well
 
 log = structlog.get_logger()
@@ -105,6 +113,7 @@ def register(app: Flask) -> None:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count)  # type: ignore[method-assign]
     app.before_request(admit)
+    app.register_error_handler(IdentityError, _without_proof)
 
 
 def rule_of(app: Flask, endpoint: str) -> Rule:
@@ -154,6 +163,15 @@ def admit() -> AnyResponse | None:
 def to_sign_in() -> AnyResponse:
     """Send a visitor to sign in and back to what they asked for."""
     return _send(url_for("auth.show_sign_in", next=_asked_page()))
+
+
+def _without_proof(error: IdentityError) -> AnyResponse:
+    """Answer for a view to which the identity provider refused its part."""
+    if isinstance(error, SessionGone):
+        forget_session()
+        return to_sign_in()
+    statuses = {AuthUnavailable: 503, TooManyTries: 429}
+    return error_page(statuses.get(type(error), 422), error.message)
 
 
 def _check_role(rule: Rule, live: LiveSession) -> None:
