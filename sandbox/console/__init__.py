@@ -1,10 +1,13 @@
 """The console: the company as its own staff would see it, the clock, the weather, and what was called."""
 
-from flask import Flask, redirect
+from flask import Flask, redirect, request
 from werkzeug.wrappers import Response
 
 from sandbox.console import acts, company, events, oauth, time, weather, words, world
 from sandbox.console.shell import surroundings
+
+# No form-action: the answer to a consent leads to the client, wherever that is.
+POLICY = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
 
 
 def register(app: Flask) -> None:
@@ -15,6 +18,14 @@ def register(app: Flask) -> None:
     app.jinja_env.filters |= {"pretty": words.pretty, "real_time": words.real_time}
     app.context_processor(surroundings)
     app.add_url_rule("/", "front", front)
+    app.after_request(nothing_foreign)
+
+
+def nothing_foreign(response: Response) -> Response:
+    """The console runs no script and loads nothing from elsewhere, and the browser holds it to that."""
+    if request.path.startswith(("/console", "/oauth")):
+        response.headers["Content-Security-Policy"] = POLICY
+    return response
 
 
 def front() -> Response:
