@@ -26,6 +26,7 @@ from portal.db import transaction
 from portal.db.rotation import bound_to
 from portal.db.transaction import Conn, Pool
 from portal.sealing import Keyring
+from portal.zoho import token_rows
 from portal.zoho.errors import TokenThrottled, Unauthorized, Unreachable, ZohoError
 from portal.zoho.oauth import AccountsServer, Grant
 
@@ -39,74 +40,6 @@ PAUSE_WHEN_REFUSED = timedelta(minutes=10)
 PAUSE_WHEN_UNREACHABLE = timedelta(seconds=15)
 WAIT_SECONDS = 14.0
 _TRUSTED_FOR = timedelta(seconds=30)
-
-# The organisation of the settings, or the one that was connected last.
-_FIND = """
-select organization_id, refresh_token, access_token, access_expires_at, refreshed_at, failure, failure_kind,
-       retry_after, failure_credentials
-from billing.oauth_tokens
-where organization_id = %(organization_id)s or %(organization_id)s = ''
-order by connected_at desc nulls last
-limit 1
-"""
-
-# A refresh token from the environment needs a row to keep its access tokens in.
-_ENSURE = """
-insert into billing.oauth_tokens (organization_id) values (%(organization_id)s)
-on conflict (organization_id) do nothing
-"""
-
-# Only one process gets a row back: the update locks the row and looks again at what it finds there.
-_CLAIM = """
-update billing.oauth_tokens
-set refresh_lease = %(lease)s,
-    refresh_lease_until = %(lease_until)s,
-    refresh_attempts = %(now)s::timestamptz || array(
-      select attempt from unnest(refresh_attempts) attempt where attempt > %(window_start)s)
-where organization_id = %(organization_id)s
-  and (refresh_lease_until is null or refresh_lease_until <= %(now)s)
-  and (retry_after is null or retry_after <= %(now)s or failure_credentials <> %(credentials)s)
-  and (access_expires_at is null or access_expires_at <= %(renew_if_before)s
-       or refreshed_at <= %(refused_version)s)
-  and (select count(*) from unnest(refresh_attempts) attempt where attempt > %(window_start)s) < %(most)s
-returning refresh_token
-"""
-
-_STORE = """
-update billing.oauth_tokens
-set access_token = %(access_token)s, access_expires_at = %(expires_at)s, refreshed_at = %(now)s,
-    api_domain = %(api_domain)s, scope = coalesce(nullif(%(scope)s, ''), scope),
-    failed_at = null, failure = '', failure_kind = '', retry_after = null,
-    refresh_lease = null, refresh_lease_until = null, updated_at = %(now)s
-where organization_id = %(organization_id)s and refresh_lease = %(lease)s
-"""
-
-_FAIL = """
-update billing.oauth_tokens
-set failed_at = %(now)s, failure = %(failure)s, failure_kind = %(kind)s, retry_after = %(retry_after)s,
-    failure_credentials = %(credentials)s,
-    refresh_attempts = case when %(counts)s then refresh_attempts
-                            else array_remove(refresh_attempts, %(claimed_at)s) end,
-    refresh_lease = null, refresh_lease_until = null, updated_at = %(now)s
-where organization_id = %(organization_id)s and refresh_lease = %(lease)s
-"""
-
-# What a fresh connection brings; everything remembered about the old one is void.
-_CONNECT = """
-insert into billing.oauth_tokens (organization_id, refresh_token, access_token, access_expires_at, api_domain,
-  accounts_server, location, scope, connected_by, connected_at, refreshed_at)
-values (%(organization_id)s, %(refresh_token)s, %(access_token)s, %(expires_at)s, %(api_domain)s,
-  %(accounts_server)s, %(location)s, %(scope)s, %(connected_by)s, %(now)s, %(now)s)
-on conflict (organization_id) do update
-set refresh_token = excluded.refresh_token, access_token = excluded.access_token,
-    access_expires_at = excluded.access_expires_at, api_domain = excluded.api_domain,
-    accounts_server = excluded.accounts_server, location = excluded.location, scope = excluded.scope,
-    connected_by = excluded.connected_by, connected_at = excluded.connected_at,
-    refreshed_at = excluded.refreshed_at,
-    failed_at = null, failure = '', failure_kind = '', retry_after = null,
-    refresh_lease = null, refresh_lease_until = null, refresh_attempts = '{}',
-    updated_at = excluded.connected_at
-"""
 
 # How a failure is remembered; what is neither of these is a refusal, which asks for a person.
 _FAILURES: dict[str, type[ZohoError]] = {"unreachable": Unreachable, "throttled": TokenThrottled}
@@ -167,7 +100,7 @@ class Tokens:
         """Store a fresh connection; ``origin``: accounts_server, location, connected_by."""
         sealed = self._sealed(organization_id, grant)
         known = {"accounts_server": self._accounts.url, "location": "", "connected_by": None}
-        conn.execute(_CONNECT, {**known, **origin, **sealed, "now": clock.now()})
+        conn.execute(token_rows.CONNECT, {**known, **origin, **sealed, "now": clock.now()})
         self._held = None
 
     def _hold(self, access: Access) -> Access:
@@ -207,10 +140,10 @@ class Tokens:
     def _row(self) -> dict[str, Any]:
         with transaction.as_worker(self._pool) as conn:
             wanted = {"organization_id": self._configured}
-            row = conn.execute(_FIND, wanted).fetchone()
+            row = conn.execute(token_rows.FIND, wanted).fetchone()
             if row is None and self._from_environment:
-                conn.execute(_ENSURE, wanted)
-                row = conn.execute(_FIND, wanted).fetchone()
+                conn.execute(token_rows.ENSURE, wanted)
+                row = conn.execute(token_rows.FIND, wanted).fetchone()
         if row is None or not (row["refresh_token"] or self._from_environment):
             raise Unauthorized(
                 "no Zoho organisation is connected",
@@ -242,7 +175,7 @@ class Tokens:
             "most": MOST_AFTER_REFUSAL if refused else MOST_IN_WINDOW,
         }
         with transaction.as_worker(self._pool) as conn:
-            row = conn.execute(_CLAIM, claim).fetchone()
+            row = conn.execute(token_rows.CLAIM, claim).fetchone()
         return self._renew(organization_id, row["refresh_token"], lease, now) if row else None
 
     def _renew(self, organization_id: str, sealed: bytes | None, lease: UUID, claimed_at: datetime) -> Access:
@@ -257,7 +190,7 @@ class Tokens:
         now = clock.now()
         values = {**self._sealed(organization_id, grant), "lease": lease, "now": now}
         with transaction.as_worker(self._pool) as conn:
-            conn.execute(_STORE, values)
+            conn.execute(token_rows.STORE, values)
         log.info("zoho_token_renewed", organization_id=organization_id)
         return Access(grant.access_token, organization_id, grant.expires_at, now)
 
@@ -280,7 +213,7 @@ class Tokens:
             "counts": not never_sent,
         }
         with transaction.as_worker(self._pool) as conn:
-            conn.execute(_FAIL, values)
+            conn.execute(token_rows.FAIL, values)
         log.error("zoho_token_refused", organization_id=organization_id, problem=str(problem))
 
     def _refuse_if_hopeless(self, row: dict[str, Any], refused: Access | None) -> None:
