@@ -45,8 +45,8 @@ def test_what_the_vault_holds_takes_the_place_of_the_environment(settings_at: Bu
     filled = vault.fill(settings)
     assert filled.zoho_client_secret.get_secret_value() == "from the vault"
     assert [one.get_secret_value() for one in filled.zoho_webhook_secrets] == [
-        "SecretNumber01",
-        "SecretNumber02",
+        "WebhookSecret1",
+        "WebhookSecret2",
     ]
     assert filled.zoho_client_id == settings.zoho_client_id
     assert filled.encryption_keys == settings.encryption_keys
