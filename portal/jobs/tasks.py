@@ -17,6 +17,7 @@ from portal.db import transaction
 from portal.db.transaction import Conn
 from portal.errors import Unavailable
 from portal.jobs import queue
+from portal.mail import dunning, sending
 from portal.sync import acts, apply, catalogue, checkouts, feed, hot, inbox, reconcile, runs
 from portal.sync.runs import UnderWay
 from portal.sync.subjects import Subject
@@ -153,6 +154,20 @@ def refresh_catalogue(context: JobContext, /, **_tick: int) -> None:
         catalogue.refresh_all(of(context), source="reconcile")
     except Unavailable as problem:
         log.warning("catalogue not read", reason=str(problem))
+
+
+@queue.app.task(name="send_mail", pass_context=True)
+def send_mail(context: JobContext, /, **_tick: int) -> None:
+    """Send what waits in the outbox."""
+    services = of(context)
+    sending.send_due(services.settings, services.pool, services.mail)
+
+
+@queue.app.task(name="remind", pass_context=True)
+def remind(context: JobContext, /, **_tick: int) -> None:
+    """Write the mails whose day has come: trials that end, cards that expire."""
+    with transaction.as_worker(of(context).pool) as conn:
+        dunning.follow_calendar(conn)
 
 
 def prepare(services: "Services") -> None:

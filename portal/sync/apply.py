@@ -12,7 +12,9 @@ import structlog
 
 from portal import activity
 from portal.db import transaction
+from portal.db.transaction import Conn
 from portal.errors import Unavailable
+from portal.mail import dunning
 from portal.sync import inbox, refresh
 from portal.sync.inbox import Claim
 from portal.sync.kinds import KINDS, SubscriptionRead, find_row
@@ -43,6 +45,7 @@ def apply(services: "Services", subject: Subject) -> datetime | None:
         log.warning("apply failed", subject=subject.lock, error=repr(problem))
         return _failed(services, taken, problem, poisonous=True)
     with transaction.as_worker(services.pool) as conn:
+        _follow_notices(conn, taken)
         inbox.mark_applied(conn, taken, effect)
     return None
 
@@ -69,6 +72,19 @@ def _read_all(services: "Services", taken: Claim) -> dict[str, Any]:
         if done.changed:
             waiting += [(other, False) for other in related(done)]
     return effect
+
+
+def _follow_notices(conn: Conn, taken: Claim) -> None:
+    """Follow Zoho's notices that a date is near; what the object then says decides."""
+    subject = taken.subject
+    for row in taken.rows:
+        if row["event_type"] in dunning.NOTICES and row["event_time"] and "late" not in row["flags"]:
+            customer = subject.zoho_id
+            if subject.kind != "payment_methods":
+                known = find_row(conn, subject.kind, subject.zoho_id) if subject.kind in KINDS else None
+                customer = known["customer_zoho_id"] if known else ""
+            if customer:
+                dunning.follow_calendar(conn, today=row["event_time"].date(), customer=customer)
 
 
 def related(done: Refreshed) -> list[Subject]:

@@ -55,7 +55,7 @@ where id in (
   where object_kind = %(kind)s and object_zoho_id = %(zoho_id)s
     and state in ('pending', 'failed', 'applying') and next_attempt_at <= %(now)s
   order by received_at limit 500 for update skip locked)
-returning id, related, attempts, flags, received_at, event_type
+returning id, related, attempts, flags, received_at, event_type, event_time
 """
 _APPLIED = """
 update billing.inbox set state = 'applied', applied_at = %(now)s, effect = %(effect)s, last_error = ''

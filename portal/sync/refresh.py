@@ -13,6 +13,7 @@ from portal import activity
 from portal.billing import change
 from portal.db import transaction
 from portal.db.transaction import Conn
+from portal.mail import dunning
 from portal.mirror.rows import Stamp, Written
 from portal.sync import reads
 from portal.sync.kinds import KINDS, SubscriptionRead
@@ -93,7 +94,9 @@ def _follow(conn: Conn, kind: str, written: Written, source: str) -> None:
     """Write down what a write meant, and start what follows from it, on its transaction."""
     if not written.changed:
         return
-    for one in change.between(KINDS[kind].name, written.before, written.after):
+    changes = change.between(KINDS[kind].name, written.before, written.after)
+    dunning.follow(conn, changes)
+    for one in changes:
         activity.record(
             conn,
             action=one.what,

@@ -1,0 +1,229 @@
+"""Mail: each at most once per cause, stopped when no longer true, never sent twice (CONV-05, INV-3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from portal import clock
+from portal.db import transaction
+from portal.mail import messages, outbox, sending
+from portal.mail.outbox import Mail
+from portal.mail.transport import NotSent, PerhapsSent
+from portal.sync import reconcile
+
+if TYPE_CHECKING:
+    from portal.db.transaction import Pool
+    from portal.services import Services
+    from tests.harness.processes import Sandbox
+
+INVOICE_FACTS = {
+    "amount": "72.36",
+    "currency": "USD",
+    "invoice_number": "INV-000001",
+    "path": "/invoices/1",
+    "account_name": "Ada & <b>Co</b>",
+    "reason": "do not honor",
+    "last_four": "4242",
+}
+
+
+@dataclass
+class Postbox:
+    """The world's end of the mail: keeps what it took, or fails as told."""
+
+    took: list[EmailMessage] = field(default_factory=list)
+    problem: Exception | None = None
+
+    def send(self, message: EmailMessage) -> None:
+        if self.problem is not None:
+            raise self.problem
+        self.took.append(message)
+
+
+def put(pool: Pool, **more: Any) -> bool:
+    mail = {
+        "template": "receipt",
+        "entity": "payment:1",
+        "cause": "received",
+        "recipient": "ada@example.com",
+        "context": INVOICE_FACTS | {"paid_on": "2026-11-23"},
+        **more,
+    }
+    with transaction.as_worker(pool) as conn:
+        return outbox.enqueue(conn, Mail(**mail))
+
+
+def states(conn: Any) -> list[str]:
+    return [row["state"] for row in conn.execute("select state from billing.outbox order by created_at")]
+
+
+def test_a_mail_is_written_once_per_cause_and_sent_once(services: Services, conn: Any) -> None:
+    box = Postbox()
+    assert [put(services.pool), put(services.pool)] == [True, False]
+
+    sending.send_due(services.settings, services.pool, box)
+    sending.send_due(services.settings, services.pool, box)
+
+    assert len(box.took) == 1
+    assert box.took[0]["To"] == "ada@example.com"
+    assert states(conn) == ["sent"]
+
+
+def test_an_interrupted_send_becomes_unknown_and_is_never_repeated(services: Services, conn: Any) -> None:
+    put(services.pool)
+    sending.send_due(services.settings, services.pool, Postbox(problem=PerhapsSent("broken pipe")))
+    box = Postbox()
+    later = clock.now() + timedelta(days=2)
+    with clock.replaced_by(partial(_same, later)):
+        sending.send_due(services.settings, services.pool, box)
+
+    assert states(conn) == ["unknown"]
+    assert box.took == []
+
+
+def test_a_sender_that_died_leaves_an_unknown_mail(services: Services, conn: Any) -> None:
+    put(services.pool)
+    with transaction.as_worker(services.pool) as tx:
+        outbox.claim(tx)
+    later = clock.now() + outbox.HOLD + timedelta(seconds=1)
+    box = Postbox()
+    with clock.replaced_by(partial(_same, later)):
+        sending.send_due(services.settings, services.pool, box)
+
+    assert states(conn) == ["unknown"]
+    assert box.took == []
+
+
+def test_a_refused_connection_is_tried_again_later(services: Services, conn: Any) -> None:
+    put(services.pool)
+    sending.send_due(services.settings, services.pool, Postbox(problem=NotSent("no server")))
+    assert states(conn) == ["pending"]
+    box = Postbox()
+    later = clock.now() + timedelta(minutes=5)
+    with clock.replaced_by(partial(_same, later)):
+        sending.send_due(services.settings, services.pool, box)
+
+    assert states(conn) == ["sent"]
+    assert len(box.took) == 1
+
+
+def test_a_permanent_refusal_is_not_repeated(services: Services, conn: Any) -> None:
+    put(services.pool)
+    sending.send_due(services.settings, services.pool, Postbox(problem=NotSent("550", permanent=True)))
+    assert states(conn) == ["failed"]
+
+
+@pytest.mark.parametrize("template", ["payment_failed", "final_notice", "payment_recovered", "receipt"])
+def test_messages_say_the_same_in_text_and_html_and_escape_names(services: Services, template: str) -> None:
+    row = {
+        "id": "m1",
+        "template": template,
+        "recipient": "ada@example.com\r\nBcc: evil@example.com",
+        "locale": "en",
+        "context": INVOICE_FACTS | {"paid_on": "2026-11-23"},
+    }
+    message = messages.render(services.settings, row)
+    text = message.get_body(("plain",))
+    html = message.get_body(("html",))
+    assert text is not None
+    assert html is not None
+
+    assert "$72.36" in text.get_content()
+    assert "$72.36" in html.get_content()
+    assert "Ada & <b>Co</b>" in text.get_content()
+    assert "Ada &amp; &lt;b&gt;Co&lt;/b&gt;" in html.get_content()
+    assert services.settings.base_url in text.get_content()
+    assert message["Bcc"] is None
+    assert "\n" not in message["Subject"]
+
+
+def test_a_declined_renewal_is_told_once_a_try_until_it_is_paid(
+    services: Services, sandbox: Sandbox, conn: Any, at_sandbox_time: Callable[[Callable[[], Any]], Any]
+) -> None:
+    """The journey of issue 4, point 8: decline, notices on their days, payment, thanks, silence."""
+    box = Postbox()
+    reconcile.full(services)
+    subscription = conn.execute(
+        "select * from billing.subscriptions where status = 'live' and auto_collect limit 1"
+    ).fetchone()
+    _link(services, conn, subscription["customer_zoho_id"])
+    days_left = (subscription["next_billing_on"] - _now(sandbox).date()).days
+
+    for _ in range(3):
+        sandbox.control(
+            "act", {"kind": "next_charge_declines", "card_id": subscription["payment_method_zoho_id"]}
+        )
+    sandbox.advance(days_left + 1)
+    at_sandbox_time(lambda: reconcile.full(services))
+    at_sandbox_time(lambda: reconcile.full(services))
+    at_sandbox_time(lambda: sending.send_due(services.settings, services.pool, box))
+    subjects = [str(mail["Subject"]) for mail in box.took]
+    assert sum("did not go through" in subject for subject in subjects) == 1, subjects
+
+    told = len(box.took)
+    invoice = conn.execute(
+        "select zoho_id from billing.invoices where balance > 0 and customer_zoho_id = %s"
+        " order by invoice_date desc limit 1",
+        [subscription["customer_zoho_id"]],
+    ).fetchone()
+    sandbox.control("act", {"kind": "record_payment", "invoice_id": invoice["zoho_id"]})
+    at_sandbox_time(lambda: reconcile.full(services))
+    at_sandbox_time(lambda: sending.send_due(services.settings, services.pool, box))
+    thanks = [mail["Subject"] for mail in box.took[told:]]
+    assert len(thanks) == 1
+    assert "is paid" in thanks[0]
+
+    at_sandbox_time(lambda: reconcile.full(services))
+    at_sandbox_time(lambda: sending.send_due(services.settings, services.pool, box))
+    assert len(box.took) == told + 1
+
+
+def test_a_notice_that_waited_is_stopped_when_the_invoice_is_paid(services: Services, conn: Any) -> None:
+    put(services.pool, template="payment_failed", entity="invoice:i1", cause="failure:2026-11-23")
+    conn.execute(
+        "insert into billing.invoices (zoho_id, customer_zoho_id, status, synced_at, source, read_started_at)"
+        " values ('i1', 'c1', 'paid', now(), 'webhook', now())"
+    )
+    box = Postbox()
+    sending.send_due(services.settings, services.pool, box)
+
+    assert states(conn) == ["stopped"]
+    assert box.took == []
+
+
+@pytest.fixture
+def at_sandbox_time(sandbox: Sandbox) -> Callable[[Callable[[], Any]], Any]:
+    """Do something at the moment that it is in the sandbox."""
+
+    def do(what: Callable[[], Any]) -> Any:
+        with clock.replaced_by(partial(_same, _now(sandbox))):
+            return what()
+
+    return do
+
+
+def _now(sandbox: Sandbox) -> datetime:
+    return datetime.fromisoformat(sandbox.control("clock")["now"])
+
+
+def _link(services: Services, conn: Any, customer_zoho_id: str) -> None:
+    made = (
+        "insert into billing.accounts (name, billing_email, zoho_customer_id)"
+        " values ('Ada', 'ada@example.com', %s) returning id"
+    )
+    account = conn.execute(made, [customer_zoho_id]).fetchone()["id"]
+    from portal.mirror import customers
+
+    with transaction.as_worker(services.pool) as tx:
+        customers.link(tx, account, customer_zoho_id)
+
+
+def _same(moment: datetime) -> datetime:
+    return moment
