@@ -6,6 +6,7 @@ customer, no subscription and no card behind.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -29,12 +30,12 @@ from sandbox.tx import Doc, Tx
 from sandbox.world import World
 
 NOT_FOR_ENGINE = (
-    "redirect_url",
-    "additional_param",
-    "payment_gateways",
-    "customer",
-    "hostedpage_settings_id",
-)
+    "redirect_url", "additional_param", "payment_gateways", "customer", "hostedpage_settings_id",
+)  # fmt: skip
+GATEWAYS = (
+    "test_gateway", "payflow_pro", "stripe", "2checkout", "authorize_net", "payments_pro", "forte",
+    "worldpay", "wepay",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -167,18 +168,31 @@ def _method(task: Task, customer_id: str) -> Doc:
         customers.update(task.world, task.tx, customer_id, {"billing_address": entered.address})
     if entered.on_file:
         return methods.get(task.tx, entered.on_file, customer_id=customer_id)
+    world = _at_gateway(task)
     if entered.card:
         card = entered.card
         return methods.add_card(
-            task.world, task.tx, customer_id, card.number, card.month, card.year,
+            world, task.tx, customer_id, card.number, card.month, card.year,
             name=card.holder, address=entered.address, attempt=entered.attempt,
         )  # fmt: skip
     if entered.bank:
         bank = entered.bank
         return methods.add_bank_account(
-            task.world, task.tx, customer_id, bank.routing, bank.account, name=bank.holder, kind=bank.kind
+            world, task.tx, customer_id, bank.routing, bank.account, name=bank.holder, kind=bank.kind
         )
     raise bad("payment_method")
+
+
+def _at_gateway(task: Task) -> World:
+    """The world with the gateway that the page names; of several the last one counts (facts 4.7)."""
+    named = [
+        fields.string(each, "payment_gateway") for each in fields.objects(task.asked, "payment_gateways")
+    ]
+    if not named or named[-1] not in GATEWAYS:
+        return task.world
+    there = copy.copy(task.world)
+    there.settings = task.world.settings.model_copy(update={"gateway": named[-1]})
+    return there
 
 
 def takes_bank(customer: Doc) -> bool:

@@ -67,7 +67,8 @@ def listed() -> Response:
 def _asked() -> Doc:
     """The body, with ids as text and what is only read later checked now."""
     given = body()
-    fields.objects(given, "custom_fields")
+    for each in (*fields.objects(given, "payment_gateways"), *fields.objects(given, "custom_fields")):
+        fields.string(each, "payment_gateway")
     fields.inner(given, "customer")
     pages.redirect_url(given)
     return given | {name: fields.string(given, name) for name in IDS if given.get(name) is not None}

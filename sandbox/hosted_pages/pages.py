@@ -53,14 +53,14 @@ def create(world: World, tx: Tx, kind: str, asked: Doc) -> Doc:
 
 def save(tx: Tx, doc: Doc) -> None:
     """Write a page."""
-    tx.put(KIND, doc["hostedpage_id"], doc, created=doc["created"], status=doc["status"])
+    tx.put(KIND, doc["hostedpage_id"], doc, created=doc["created"], number=doc["decrypted_hosted_page_id"])
 
 
 def get(tx: Tx, hostedpage_id: str) -> Doc:
     """A page by its opaque id; the numeric one is accepted too, which nobody has proven either way."""
     doc = tx.get(KIND, hostedpage_id)
     if doc is None and hostedpage_id.isdigit():
-        found = [each for each in tx.find(KIND) if each["decrypted_hosted_page_id"] == hostedpage_id]
+        found = tx.find(KIND, where={"number": hostedpage_id}, limit=1) if tx.count(KIND) else []
         doc = found[0] if found else None
     if doc is None:
         raise NO_SUCH_PAGE

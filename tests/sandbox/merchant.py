@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-from tests.sandbox.serving import Served
+from tests.sandbox.serving import Place
 
 Json = dict[str, Any]
 GOOD, DECLINED, POOR = "4111111111111111", "4000000000000002", "4000000000009995"
@@ -25,7 +25,7 @@ KINDS = {
 class Merchant:
     """The API side: a connected client with one token."""
 
-    def __init__(self, place: Served) -> None:
+    def __init__(self, place: Place) -> None:
         self.place = place
         answer = requests.post(
             f"{place.url}/oauth/v2/token",

@@ -17,12 +17,19 @@ from sandbox.settings import Settings
 from sandbox.world import World
 
 
-class Served:
-    """Where it is, and the world behind it for settings and clock."""
+class Place:
+    """Where a sandbox is."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+
+class Served(Place):
+    """A place with the world behind it, for settings and clock."""
 
     def __init__(self, app: Flask, url: str) -> None:
+        super().__init__(url)
         self.app = app
-        self.url = url
         self.world: World = app.extensions["sandbox_world"]
 
 

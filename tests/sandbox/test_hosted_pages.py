@@ -455,3 +455,38 @@ def test_names_are_shown_as_text(merchant: Merchant) -> None:
     assert "<script>alert" not in requests.get(page["url"], timeout=10).text
     location = pay(page).headers["Location"]
     assert parse_qs(urlsplit(location).query)["q"] == ['">']
+
+
+def test_facts_4_7_the_last_gateway_named_holds_the_card(merchant: Merchant) -> None:
+    customer = merchant.customer()
+    gateways = [{"payment_gateway": "authorize_net"}, {"payment_gateway": "stripe"}]
+    pay(merchant.page("addpaymentmethod", customer_id=customer, payment_gateways=gateways))
+    pay(merchant.page("addpaymentmethod", customer_id=customer))
+    cards = merchant.get(f"/customers/{customer}/cards")["cards"]
+    assert [card["payment_gateway"] for card in cards] == ["stripe", "authorize_net"]
+
+
+def test_the_numeric_id_finds_the_page_too(merchant: Merchant, page: Json) -> None:
+    read = merchant.get(f"/hostedpages/{page['decrypted_hosted_page_id']}")
+    assert read["hostedpage_id"] == page["hostedpage_id"]
+
+
+def test_an_address_typed_on_the_page_becomes_the_customers_when_there_is_none(merchant: Merchant) -> None:
+    customer = merchant.customer()
+    pay(
+        merchant.page("addpaymentmethod", customer_id=customer),
+        street="1 Main Street",
+        city="Boston",
+        zip="02101",
+    )
+    pay(merchant.page("addpaymentmethod", customer_id=customer), street="2 Other Street")
+    address = merchant.get(f"/customers/{customer}")["customer"]["billing_address"]
+    assert (address["street"], address["zip"]) == ("1 Main Street", "02101")
+
+
+def test_a_customer_who_may_not_pay_by_bank_is_not_offered_it(merchant: Merchant) -> None:
+    customer = merchant.customer()
+    merchant.call("PUT", f"/customers/{customer}", {"ach_supported": False})
+    page = merchant.page("addpaymentmethod", customer_id=customer)
+    assert "Bank account (ACH)" not in requests.get(page["url"], timeout=10).text
+    assert bank(page).status_code == 422

@@ -13,7 +13,7 @@ import jwt
 import pytest
 import requests
 from supabase import Client, ClientOptions, create_client
-from supabase_auth.errors import AuthApiError, AuthWeakPasswordError
+from supabase_auth.errors import AuthApiError, AuthRetryableError, AuthWeakPasswordError
 
 from sandbox.supabase_auth import demo_totp_code, sessions, totp
 from tests.sandbox.serving import Served, served
@@ -543,3 +543,15 @@ def test_people_and_sessions_survive_a_restart(tmp_path: Path) -> None:
             json={"refresh_token": token.json()["refresh_token"]},
         )
     assert again.status_code == 200
+
+
+def test_sb07_an_outage_of_auth_is_a_switch(place: Served, connect: Connect) -> None:
+    client = connect()
+    signed_in(client)
+    place.world.switch({"auth_outage": "503"})
+    try:
+        with pytest.raises(AuthRetryableError):
+            client.auth.refresh_session()
+    finally:
+        place.world.switch({"auth_outage": "none"})
+    assert client.auth.refresh_session().session
