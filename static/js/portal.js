@@ -30,8 +30,10 @@
   });
 
   document.addEventListener("htmx:afterSwap", (event) => {
-    const told = event.detail.target.querySelector("[data-say]");
-    if (told) say(told.textContent.trim());
+    // The target itself may have been replaced: look again at what stands in its place.
+    const place = document.getElementById(event.detail.target.id);
+    const told = place && place.querySelector("[data-say]");
+    if (told) say(told.textContent.trim().replace(/\s+/g, " "));
   });
 
   // A form is sent once; Back brings the button to life again.

@@ -69,7 +69,7 @@ def test_no_page_runs_or_obeys_what_a_name_says(
         assert "<img src=x" not in text, path
         assert 'hx-get="/"' not in text, path
         assert ">49<" not in text, path
-        assert "{{7*7}}" in text or path in ("/nowhere",), path
+        assert "{{7*7}}" in text or path == "/nowhere", path
 
 
 def test_the_browser_sees_text_where_there_was_an_attack(
