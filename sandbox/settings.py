@@ -37,6 +37,7 @@ class Settings(BaseSettings):
 
     # webhook deliveries: a thread sends them, or a test pumps them by hand
     deliver: Literal["thread", "manual"] = "thread"
+    webhook_timing: Literal["race", "before_redirect"] = "race"
 
     # the organisation
     dunning_retries: int = Field(default=3, ge=1, le=3)

@@ -13,7 +13,7 @@ def register(app: Flask) -> None:
     app.before_request(guard.check)
 
 
-def seed(world: World, tx: Tx, seed: str, previous: Tx) -> None:  # noqa: ARG001 - parts are seeded alike
+def seed(world: World, tx: Tx, seed: str, previous: Tx) -> None:
     """A fresh world keeps the clients and tokens that were handed out, but counts from zero.
 
     A reset is no revocation: programs that hold a token go on with it.

@@ -45,6 +45,18 @@ class Courier:
                 sent += sum(sending.send(self._world, row) for row in batch)
         return sent
 
+    def drain(self, limit_s: float = 10.0) -> None:
+        """Return when nothing that is due is left, or when the limit has passed."""
+        if self._world.settings.deliver == "manual":
+            self.pump()
+            return
+        end = self._world.clock.epoch() + limit_s
+        while self._world.clock.epoch() < end:
+            if not self._busy and not any(self._due(each) for each in self._endpoints()):
+                return
+            self._world.wake.set()
+            self._stopped.wait(0.02)
+
     def _run(self) -> None:
         while not self._stopped.is_set():
             self._world.wake.clear()

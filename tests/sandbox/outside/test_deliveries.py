@@ -260,6 +260,28 @@ def test_delayed_and_reordered_deliveries_wait_for_their_time(bench: Bench, rece
     assert order != sorted(order)
 
 
+@pytest.mark.parametrize(("timing", "arrived_first"), [("before_redirect", True), ("race", False)])
+def test_webhook_can_be_made_to_arrive_before_the_redirect(
+    bench: Bench, receiver: Receiver, timing: str, arrived_first: bool
+) -> None:
+    bench.control("settings", {"webhook_timing": timing})
+    hook(bench, receiver)
+    customer = bench.control("state?kind=customers")["customers"][0]["customer_id"]
+    asked = {"customer_id": customer, "redirect_url": "http://127.0.0.1:1/back"}
+    made = bench.client.post(
+        "/billing/v1/hostedpages/newsubscription",
+        json=asked | {"plan": {"plan_code": "team-m"}},
+        headers=bench.headers(),
+    ).json["hostedpage"]
+    card = {"method": "card", "card_number": "4111111111111111", "card_name": "A", "cvv": "123"}
+
+    address = made["url"].removeprefix(bench.world.settings.base_url)
+    paid = bench.client.post(address, data={"act": "pay", "expiry": "08/49", **card})
+
+    assert paid.status_code == 303, paid.text
+    assert bool(receiver.got) is arrived_first
+
+
 def test_scheduled_deliveries_survive_kill_9_of_the_real_process(
     made_world: Path, tmp_path: Path, receiver: Receiver
 ) -> None:
