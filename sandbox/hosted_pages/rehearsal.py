@@ -42,6 +42,7 @@ class Quote:
     coupon: str = ""
     taxes: list[Line] = field(default_factory=list)
     credits: Decimal = ZERO
+    credit_left: Decimal = ZERO
     due: Decimal = ZERO
     subscription: Doc | None = None
     methods: list[Doc] = field(default_factory=list)
@@ -104,6 +105,7 @@ def _summed(tx: Tx, customer: Doc, sub: Doc | None, raised: list[Doc], held: lis
         coupon=next((invoice["coupon"] for invoice in raised if invoice["coupon"]), ""),
         taxes=[Line(tax["name"], "", dec(tax["amount"])) for invoice in raised for tax in invoice["taxes"]],
         credits=total(each["amount"] for invoice in raised for each in invoice["credits"]),
+        credit_left=customers.unused_credits(tx, customer["customer_id"]),
         due=total(payment["amount"] for id_ in paid if (payment := tx.get("payments", id_))),
         subscription=sub,
         methods=held,

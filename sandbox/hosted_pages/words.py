@@ -141,7 +141,7 @@ class Page:
     @property
     def button(self) -> str:
         if not self.buys:
-            return "Save this payment method"
+            return "Use this method" if self.page["kind"] == "updatecard" else "Save this method"
         if self.quote.due > 0:
             return f"Pay {self.due} now"
         if self.page["kind"] == "newsubscription":
@@ -152,6 +152,22 @@ class Page:
     def trial_ends(self) -> str:
         sub = self.quote.subscription
         return day(sub["trial_ends_at"]) if sub and sub["status"] == "trial" else ""
+
+    @property
+    def period(self) -> str:
+        """What the amounts are for, where they are no full term's."""
+        sub = self.quote.subscription or {}
+        starts, ends = sub.get("term_starts_at", ""), sub.get("term_ends_at", "")
+        today = self.world.clock.today().isoformat()
+        if self.page["kind"] != "updatesubscription" or not starts or starts >= today:
+            return ""
+        return f"For the rest of your term, until {day(ends)}."
+
+    @property
+    def credit(self) -> str:
+        """Where the credit comes from."""
+        changes = self.page["kind"] == "updatesubscription"
+        return "Credit for the days you have not used" if changes else "Credit on your account"
 
     @property
     def later(self) -> str:

@@ -6,12 +6,15 @@ import re
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 from bs4 import BeautifulSoup
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.sandbox.merchant import (
     DECLINED,
@@ -100,7 +103,7 @@ def test_facts_4_6_the_list_and_its_key_switch(place: Served, merchant: Merchant
         assert "hostedpages" in merchant.get("/hostedpages?per_page=1")
 
 
-def test_every_kind_has_its_status_and_action(merchant: Merchant) -> None:
+def test_facts_4_1_every_kind_has_its_status_and_action(merchant: Merchant) -> None:
     data = merchant.bought()
     sub, invoice = data["subscription"], data["invoice"]
     asked: dict[str, Json] = {
@@ -154,6 +157,12 @@ def test_a_redirect_url_that_is_no_web_address_is_refused(merchant: Merchant, ur
 def test_an_impossible_purchase_is_refused_when_the_page_is_asked_for(merchant: Merchant) -> None:
     body = {"customer_id": merchant.customer(), "plan": {"plan_code": "team-m"}, "coupon_code": "EXPIRED5"}
     assert merchant.call("POST", "/hostedpages/newsubscription", body).status_code == 400
+
+
+def test_facts_2_1_the_message_is_localised(place: Served, merchant: Merchant) -> None:
+    with switched(place, message_language="es"):
+        answer = merchant.call("POST", "/hostedpages/addpaymentmethod", {"customer_id": merchant.customer()})
+    assert answer.json()["message"] == "La página alojada se ha creado correctamente."
 
 
 # --- the person's half ---
@@ -490,3 +499,59 @@ def test_a_customer_who_may_not_pay_by_bank_is_not_offered_it(merchant: Merchant
     page = merchant.page("addpaymentmethod", customer_id=customer)
     assert "Bank account (ACH)" not in requests.get(page["url"], timeout=10).text
     assert bank(page).status_code == 422
+
+
+PLANS = ("team-m", "team-y", "starter-m", "scale-m", "scale-y", "free")
+CHOICES = st.fixed_dictionaries(
+    {
+        "plan": st.fixed_dictionaries(
+            {"plan_code": st.sampled_from(PLANS), "quantity": st.integers(1, 7)},
+            optional={
+                "exclude_trial": st.booleans(),
+                "exclude_setup_fee": st.booleans(),
+                "price": st.integers(0, 99),
+            },
+        )
+    },
+    optional={
+        "addons": st.just([{"addon_code": "onboarding", "quantity": 2}]),
+        "coupon_code": st.sampled_from(["WELCOME20", "HALF3", "FOREVER10"]),
+    },
+)
+
+
+def charged(merchant: Merchant, page: Json) -> Decimal:
+    """What the gateway took for this page, by the payments that Zoho remembers."""
+    data = merchant.get(f"/hostedpages/{page['hostedpage_id']}")["data"]
+    invoice = data.get("invoice") or {"payment_made": 0}
+    return Decimal(str(invoice["payment_made"]))
+
+
+def promised(page: Json) -> Decimal:
+    """What the page says is due today."""
+    html = BeautifulSoup(requests.get(page["url"], timeout=10).text, "html5lib")
+    total = html.select_one(".total dd")
+    assert total
+    return Decimal(total.get_text(strip=True).lstrip("$").replace(",", ""))
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(first=CHOICES, then=CHOICES)
+def test_what_the_page_promises_is_what_is_charged(merchant: Merchant, first: Json, then: Json) -> None:
+    customer = merchant.customer()
+    buy = merchant.page(customer_id=customer, **first)
+    due = promised(buy)
+    assert pay(buy).status_code == 303
+    assert charged(merchant, buy) == due
+    (sub,) = merchant.subscriptions(customer)
+    change = merchant.page("updatesubscription", subscription_id=sub["subscription_id"], **then)
+    due = promised(change)
+    before = sub_payments(merchant, customer)
+    assert pay(change).status_code == 303
+    assert sub_payments(merchant, customer) - before == due
+
+
+def sub_payments(merchant: Merchant, customer: str) -> Decimal:
+    """All that a customer has paid."""
+    rows = merchant.get("/payments?per_page=200&sort_order=D")["payments"]
+    return sum((Decimal(str(row["amount"])) for row in rows if row["customer_id"] == customer), Decimal(0))
