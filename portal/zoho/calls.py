@@ -33,7 +33,7 @@ from portal.zoho.errors import (
     Unreachable,
 )
 from portal.zoho.lanes import INTERACTIVE, LANES, RECONCILE, WEBHOOK
-from portal.zoho.payloads import Raw
+from portal.zoho.payloads import Raw, dump
 from portal.zoho.tokens import Access
 from portal.zoho.transport import Answer, Limits, Lost, Sending, Stream, Transport
 
@@ -165,8 +165,11 @@ class Caller:
         headers = {"Authorization": f"Zoho-oauthtoken {access.token}", "Accept": "*/*"}
         if call.organization and access.organization_id:
             headers[ORGANIZATION_HEADER] = access.organization_id
-        url = self._root + call.address
-        return Sending(call.method, url, headers=headers, query=call.query, body=call.body)
+        body = None
+        if call.body is not None:
+            headers["Content-Type"] = "application/json;charset=UTF-8"
+            body = dump(call.body).encode()
+        return Sending(call.method, self._root + call.address, headers, call.query, body)
 
     def _pdf(self, call: Call, access: Access) -> "PdfStream":
         patience = PATIENCE[self.lane]

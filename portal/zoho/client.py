@@ -126,7 +126,7 @@ class ZohoClient(ZohoReader):
         return _made(Payment, self._act("POST", "/invoices/{id}/collect", invoice_id, body=method), "payment")
 
     def refund_payment(self, payment_id: str, amount: Decimal, description: str = "") -> Refund:
-        body = {"amount": _json_number(amount), "description": description}
+        body = {"amount": amount, "description": description}
         return _made(Refund, self._act("POST", "/payments/{id}/refunds", payment_id, body=body), "refund")
 
     def _act(self, method: str, path: str, object_id: str | None = None, **rest: Any) -> Raw:
@@ -142,8 +142,3 @@ def _made(kind: type[Kind], answer: Raw, key: str) -> Kind:
         return kind.parse(answer.get(key))
     except BadAnswer as problem:
         raise OutcomeUnknown(str(problem)) from None
-
-
-def _json_number(amount: Decimal) -> float | int:
-    """Write an amount as the JSON number with the same digits."""
-    return int(amount) if amount == amount.to_integral_value() else float(amount)

@@ -106,10 +106,11 @@ class ZohoReader:
         path = "/customers/{customer}/bankaccounts/{account}"
         answer = self._ask("GET", path, {"customer": customer_id, "account": account_id})
         # The specification types this one account as a list of accounts (facts.md 5.1).
-        rows = rows_from(answer.get("bank_accounts")) or [object_from(answer.get("bank_accounts"))]
-        return BankAccount.parse(
-            {"account_id": account_id, **(rows[0] or object_from(answer.get("bank_account")))}
-        )
+        found = answer.get("bank_accounts") or answer.get("bank_account")
+        row = next(iter(rows_from(found)), object_from(found))
+        if not row:
+            raise BadAnswer("an answer without bank_accounts")
+        return BankAccount.parse({"account_id": account_id, "customer_id": customer_id, **row})
 
     def fetch_cards(self, customer_id: str) -> list[Card]:
         answer = self._ask("GET", "/customers/{id}/cards", {"id": customer_id})

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -66,14 +65,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """A request as it goes out; ``body`` is sent as JSON, ``form`` as a form."""
+    """A request as it goes out; ``body`` is JSON already written."""
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
-    body: Any = None
-    form: Mapping[str, str] | None = None
+    body: bytes | None = None
 
 
 class Transport:
@@ -171,8 +169,7 @@ def _send(session: requests.Session, sending: Sending, limits: Limits) -> reques
             sending.url,
             headers=dict(sending.headers),
             params=dict(sending.query),
-            json=sending.body,
-            data=sending.form,
+            data=sending.body,
             timeout=(limits.connect, limits.read),
             allow_redirects=False,
             stream=True,
