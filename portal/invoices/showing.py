@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 from portal.billing.invoice import sums
 from portal.invoices import csv_export, pdf
 from portal.invoices.choosing import FILTERS, ORDERS, STANDINGS, address, chosen
+from portal.invoices.payment import is_payable
 from portal.invoices.room import blueprint
 from portal.mirror import account_pages, invoice_list, situation
 from portal.mirror.invoice_list import Edge
@@ -61,6 +62,7 @@ def show(invoice_id: UUID) -> Response:
         place="invoices",
         invoice=invoice,
         sums=sums(invoice),
+        may_pay=account.role != "viewer" and is_payable(invoice) and not how.is_zoho_away,
         **frame(how),
         **freshness(invoice["synced_at"], situation=how),
     )

@@ -1,6 +1,6 @@
 """Everything that the room answers, put together."""
 
-from portal.invoices import showing
+from portal.invoices import payment, showing
 from portal.invoices.room import blueprint
 
-__all__ = ["blueprint", "showing"]
+__all__ = ["blueprint", "payment", "showing"]
