@@ -10,6 +10,7 @@ from sandbox.calls import CallLog
 from sandbox.console import offers
 from sandbox.console.shell import PER_PAGE, page_number
 from sandbox.control.state import counts, rendered
+from sandbox.control.state import listed as all_of
 from sandbox.store import Doc, Tx
 from sandbox.supabase_auth import demo_totp_code
 from sandbox.world import World, current
@@ -68,6 +69,23 @@ def shown(kind: str, subject_id: str) -> ResponseReturnValue:
     return render_template(
         f"console/{KINDS[kind]}.html", subject=subject, below=below, acts=offers.of(kind, subject)
     )
+
+
+@blueprint.get("/catalogue")
+def catalogue() -> ResponseReturnValue:
+    world = current()
+    with world.store.read() as tx:
+        shelves = {kind: all_of(world, tx, kind, 1, PER_PAGE) for kind in ("plans", "addons", "coupons")}
+    return render_template("console/catalogue.html", **shelves)
+
+
+@blueprint.get("/pages")
+def hosted_pages() -> ResponseReturnValue:
+    world = current()
+    with world.store.read() as tx:
+        found = tx.find("hosted_pages", desc=True, limit=PER_PAGE)
+        rows = [rendered(world, tx, "hosted_pages", doc) for doc in found]
+    return render_template("console/pages.html", rows=rows)
 
 
 @blueprint.get("/calls")

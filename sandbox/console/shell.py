@@ -13,15 +13,29 @@ from sandbox.store import Doc
 from sandbox.webhooks import schedule
 from sandbox.world import current
 
-NAVIGATION = (
-    ("Company", (("/console", "Overview"), ("/console/customers", "Customers"),
-                 ("/console/subscriptions", "Subscriptions"), ("/console/invoices", "Invoices"),
-                 ("/console/acts", "Act as staff"))),
-    ("Outside", (("/console/events", "Events"), ("/console/webhooks", "Webhooks"),
-                 ("/console/calls", "Calls"), ("/mailbox", "Mail"), ("/console/oauth", "API clients"))),
-    ("World", (("/console/clock", "Clock"), ("/console/weather", "Weather"),
-               ("/console/switches", "Switches"), ("/console/world", "Reset and copies"))),
-)  # fmt: skip
+COMPANY = (
+    ("/console", "Overview"),
+    ("/console/customers", "Customers"),
+    ("/console/subscriptions", "Subscriptions"),
+    ("/console/invoices", "Invoices"),
+    ("/console/catalogue", "Catalogue"),
+    ("/console/acts", "Act as staff"),
+)
+OUTSIDE = (
+    ("/console/events", "Events"),
+    ("/console/webhooks", "Webhooks"),
+    ("/console/pages", "Hosted pages"),
+    ("/console/calls", "Calls"),
+    ("/mailbox", "Mail"),
+    ("/console/oauth", "API clients"),
+)
+WORLD = (
+    ("/console/clock", "Clock"),
+    ("/console/weather", "Weather"),
+    ("/console/switches", "Switches"),
+    ("/console/world", "Reset and copies"),
+)
+NAVIGATION = (("Company", COMPANY), ("Outside", OUTSIDE), ("World", WORLD))
 PER_PAGE = 50
 
 

@@ -10,7 +10,7 @@ from typing import Any
 SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹"}
 WHOLE = {"JPY"}
 GOOD = {"live", "paid", "success", "active", "settled"}
-BAD = {"dunning", "unpaid", "overdue", "failure", "cancelled_from_dunning", "creation_failed"}
+BAD = {"failed", "dunning", "unpaid", "overdue", "failure", "cancelled_from_dunning", "creation_failed"}
 WARN = {"trial", "non_renewing", "scheduled", "sent", "pending", "paused", "partially_paid", "future"}
 
 

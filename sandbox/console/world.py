@@ -20,10 +20,10 @@ blueprint = Blueprint("console_world", __name__, url_prefix="/console")
 @blueprint.get("/switches")
 def show_switches() -> ResponseReturnValue:
     known = switches.alternatives()
-    groups = {"Open questions about Zoho": [], "Everything else": []}  # type: dict[str, list[str]]
-    for name in known:
-        asked = name[0] == "u" and name[1].isdigit()
-        groups["Open questions about Zoho" if asked else "Everything else"].append(name)
+    groups: dict[str, list[str]] = {}
+    for name in sorted(known, key=lambda name: not switches.question(name)):
+        if not known[name]["fixed"]:
+            groups.setdefault(switches.question(name) or "Everything else", []).append(name)
     return render_template(
         "console/switches.html", groups=groups, known=known, values=switches.values(current())
     )

@@ -13,6 +13,7 @@ from flask.typing import ResponseReturnValue
 
 from sandbox import events, render
 from sandbox.control.asking import Doc, Refusal, number
+from sandbox.hosted_pages import pages
 from sandbox.store import Tx
 from sandbox.webhooks import endpoints
 from sandbox.world import World, current
@@ -23,19 +24,26 @@ PER_PAGE = 200
 
 @blueprint.get("/_control/state")
 def show() -> ResponseReturnValue:
+    """One page of a kind; without a kind, that page of every kind with the counts beside it."""
     world, kind = current(), request.args.get("kind", "")
-    if not kind:
-        return jsonify(counts=counts(world), now=world.clock.now().isoformat())
-    if kind not in KINDS:
+    if kind not in ("", *KINDS):
         raise Refusal(f"kind: one of {', '.join(KINDS)}")
     page, per_page = number("page", 1, 10**9), number("per_page", PER_PAGE, 1000)
     with world.store.read() as tx:
-        table, where = stored(kind)
-        found = tx.find(table, where=where, limit=per_page + 1, offset=(page - 1) * per_page)
-        rows = [rendered(world, tx, kind, doc) for doc in found[:per_page]]
-        total = tx.count(table, where=where)
-    context = {"page": page, "per_page": per_page, "has_more_page": len(found) > per_page}
-    return jsonify({kind: rows, "total": total, "page_context": context})
+        asked = (kind,) if kind else KINDS
+        found = {each: listed(world, tx, each, page, per_page) for each in asked}
+        totals = counts(world)
+    more = any(page * per_page < totals[each] for each in asked)
+    context = {"page": page, "per_page": per_page, "has_more_page": more}
+    beside = {"total": totals[kind]} if kind else {"counts": totals, "now": world.clock.now().isoformat()}
+    return jsonify(found | beside | {"page_context": context})
+
+
+def listed(world: World, tx: Tx, kind: str, page: int, per_page: int) -> list[Doc]:
+    """One page of a kind, oldest first."""
+    table, where = stored(kind)
+    docs = tx.find(table, where=where, limit=per_page, offset=(page - 1) * per_page)
+    return [rendered(world, tx, kind, doc) for doc in docs]
 
 
 def counts(world: World) -> dict[str, int]:
@@ -59,6 +67,8 @@ def rendered(world: World, tx: Tx, kind: str, doc: Doc) -> Doc:
         return events.detail(world, doc)
     if kind == "webhooks":
         return endpoints.shown(doc)
+    if kind == "hosted_pages":
+        return pages.shown(world, doc)
     return RENDERERS[kind](world, tx, doc)
 
 
@@ -77,4 +87,4 @@ RENDERERS: dict[str, Callable[[World, Tx, Doc], Doc]] = {
     "unbilled_charges": render.unbilled_charge,
     "bank_accounts": render.bank_account,
 }
-KINDS = (*RENDERERS, "cards", "events", "webhooks")
+KINDS = (*RENDERERS, "cards", "hosted_pages", "events", "webhooks")

@@ -17,6 +17,29 @@ blueprint = Blueprint("control_switches", __name__)
 # Fixed when the process starts: where it listens and what it keeps its files in.
 FIXED = frozenset({"host", "port", "data", "time_zone", "public_url", "smtp_port", "threads", "deliver"})
 
+QUESTIONS = {
+    "u1": "Webhooks: time-out, retries, what counts as success, switching off",
+    "u2": "Webhooks: the keys of payloads that nobody has recorded",
+    "u3": "Hosted pages: what a method or payment page tells afterwards",
+    "u4": "Hosted pages: what cancel and decline leave behind",
+    "u5": "The answer to an expired token",
+    "u6": "How many calls a plan allows",
+    "u7": "Who may be reactivated",
+    "u8": "Whether a new card pays what is open",
+    "u9": "What an update without addons or coupon keeps",
+    "u10": "The reason of a cancellation",
+    "u11": "The event log: times, payload, filters, how long",
+    "u12": "How a declined collect is told",
+    "u13": "How a card’s digits and brand are written",
+    "u14": "How signatures and content types are written",
+    "u15": "Whether a hosted page may stand in a frame",
+    "u16": "Whether there is a data centre in the United Kingdom",
+    "u17": "Whether test cards decline",
+    "u18": "Whether pausing is there",
+    "u19": "Which failed charges begin dunning",
+    "u20": "What the list of unpaid invoices holds",
+}
+
 
 @blueprint.get("/_control/settings")
 def show() -> ResponseReturnValue:
@@ -46,6 +69,11 @@ def turn(world: World, asked: Doc) -> None:
         where = ".".join(str(part) for part in first["loc"])
         raise Refusal(f"{where}: {first['msg']}") from wrong
     world.switch(asked)
+
+
+def question(name: str) -> str:
+    """The open question that a switch answers; empty for other settings."""
+    return QUESTIONS.get(name.partition("_")[0], "")
 
 
 def values(world: World) -> Doc:

@@ -32,7 +32,7 @@ RULES = (
 PAGES = (
     *("/console", "/console/customers", "/console/subscriptions", "/console/invoices", "/console/acts"),
     *("/console/events", "/console/webhooks", "/console/calls", "/console/oauth", "/console/clock"),
-    *("/console/weather", "/console/switches", "/console/world"),
+    *("/console/catalogue", "/console/pages", "/console/weather", "/console/switches", "/console/world"),
 )
 
 
@@ -113,6 +113,15 @@ def test_message_does_not_lead_away_from_the_console(bench: Bench) -> None:
     answer = bench.client.post("/console/acts", data={"kind": "x", "from": "https://evil.example/"})
 
     assert answer.location.startswith("/console/acts?")
+
+
+def test_price_is_changed_in_the_catalogue(bench: Bench) -> None:
+    form = {"kind": "change_price", "plan_code": "team-m", "price": "59", "from": "/console/catalogue"}
+
+    assert post(bench, "/console/acts", **form) == "Done."
+    field = page(bench, "/console/catalogue").find(id="price-team-m")
+    assert field is not None
+    assert field["value"] == "59"
 
 
 def test_clock_moves_and_the_page_looks_again_meanwhile(bench: Bench) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.control import switches
 from sandbox.settings import Settings
 from tests.sandbox.outside.conftest import Bench
 
@@ -121,6 +122,7 @@ def test_every_open_question_has_a_switch_with_its_alternatives(bench: Bench) ->
     # U16 is whether a data centre exists, U15 and U17 to U20 are one switch each; all must be there.
     missing = [u for u in UNKNOWNS if not any(name.startswith(u) for name in known)]
     assert missing == []
+    assert [u for u in UNKNOWNS if not switches.question(u)] == []
     assert set(known) == set(Settings.model_fields)
 
 

@@ -232,6 +232,22 @@ def test_weather_over_webhooks(
     assert len(receiver.got) == arrived
 
 
+def test_same_seed_and_events_meet_the_same_fate(bench: Bench, receiver: Receiver) -> None:
+    hook(bench, receiver)
+    storm = {"drop": 0.3, "duplicate": 0.3, "corrupt": 0.2, "delay_s": [0, 60], "reorder": True}
+
+    def fates(seed: int) -> list[tuple[str, int]]:
+        known = len(bench.control("deliveries?limit=1000")["deliveries"])
+        bench.control("faults", {"webhooks": storm, "seed": seed})
+        for _ in range(20):
+            bench.emit()
+        rows = bench.control("deliveries?limit=1000")["deliveries"][: -known or None]
+        return [(row["fate"], row["copy"]) for row in rows]
+
+    assert fates(4) == fates(4)
+    assert fates(4) != fates(5)
+
+
 def test_corrupted_delivery_does_not_fit_its_signature_and_is_repeated_whole(
     bench: Bench, receiver: Receiver
 ) -> None:

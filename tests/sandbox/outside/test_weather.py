@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -241,6 +242,27 @@ def test_2_6_limit_per_day_answers_45(bench: Bench) -> None:
     codes = [get(bench, "plans", headers).json["code"] for _ in range(3)]
 
     assert codes == [0, 0, 45]
+
+
+def test_2_6_too_many_calls_at_once_answer_1070(bench: Bench) -> None:
+    headers, inside, go_on = bench.headers(), threading.Event(), threading.Event()
+    bench.control("settings", {"u6_concurrent": 1})
+    bench.control("faults", {"api": {"next": ["slow"]}})
+
+    def wait(_: float) -> None:
+        inside.set()
+        go_on.wait(10)
+
+    bench.app.extensions["sandbox_layer"].sleep = wait
+    first = threading.Thread(target=get, args=(bench, "plans", headers))
+    first.start()
+    assert inside.wait(10)
+    second = bench.app.test_client().get("/billing/v1/plans", headers=headers)
+    go_on.set()
+    first.join()
+
+    assert (second.status_code, second.json["code"]) == (429, 1070)
+    assert get(bench, "plans", headers).status_code == 200
 
 
 @pytest.mark.parametrize(
