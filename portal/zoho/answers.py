@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from typing import Any
 
 from portal import clock
 from portal.zoho.errors import (
@@ -85,9 +86,20 @@ def _said(found: Raw | None, code: int | None, status: int, *, writes: bool) -> 
 def _object_in(answer: Answer) -> Raw | None:
     try:
         found = json.loads(answer.body, parse_float=Decimal, parse_constant=_refuse)
+        if b"\\u" in answer.body:
+            found = _storable(found)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _storable(value: Any) -> Any:
+    """Take out what JSON may escape and no database stores: NUL, and halves of a surrogate pair."""
+    if isinstance(value, str):
+        return value.replace("\0", "").encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_storable(key): _storable(inner) for key, inner in value.items()}
+    return [_storable(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _refuse(constant: str) -> object:

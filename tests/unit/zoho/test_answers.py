@@ -116,3 +116,13 @@ def test_a_lost_answer_is_unknown_only_for_a_write_that_went_out() -> None:
 def test_amounts_are_read_without_a_float_in_between() -> None:
     found = answers.read(answer(200, b'{"code":0,"amount":0.1}'), writes=False)
     assert str(found["amount"]) == "0.1"
+
+
+def test_text_that_no_database_stores_is_taken_out() -> None:
+    body = (
+        rb'{"code":0,"name":"A\u0000d\ud800a","list":[{"\u0000k":"back\\u0000slash"}],"smile":"\ud83d\ude00"}'
+    )
+    found = answers.read(answer(200, body), writes=False)
+    assert found["name"] == "Ad?a"
+    assert found["list"] == [{"k": "back\\u0000slash"}]
+    assert found["smile"] == "\U0001f600"
