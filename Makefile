@@ -17,7 +17,7 @@ run: run-setup ## Set everything up and run portal, sandbox, worker and Postgres
 	@exec $(PY) -m portal.devserver
 
 test: dev-setup ## Set everything up, browser included, and pass all tests (ARGS= goes to pytest)
-	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: lint scan test ## What CI runs: every lint, every scan, every test
 
