@@ -70,5 +70,5 @@ def _named(method: Row | None) -> str:
 def _nowhere() -> Response:
     """Answer somebody who is signed in and belongs to no account: staff, or a member who was removed."""
     if signed_in_session().person.is_staff:
-        return redirect(url_for("admin.show_zoho_connection"), 303)
+        return redirect(url_for("admin.show_sync_status"), 303)
     return page("subscriptions/no_account.html")

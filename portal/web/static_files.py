@@ -18,7 +18,15 @@ from flask import Flask, Response, abort, request
 from portal.web.guard import sessionless
 
 ROOT = Path(__file__).resolve().parents[2] / "static"
-STYLES = ("css/tokens.css", "css/base.css", "css/components.css", "brand/tokens.css")
+STYLES = (
+    "css/tokens.css",
+    "css/base.css",
+    "css/frame.css",
+    "css/components.css",
+    "css/forms.css",
+    "css/shop.css",
+    "brand/tokens.css",
+)
 LOGOS = ("brand/logo.svg", "brand/logo.png")
 _FOREVER = "public, max-age=31536000, immutable"
 
