@@ -87,12 +87,12 @@ def ask(
 
 def count_mail(email: str) -> None:
     """Refuse to be used for flooding a mailbox, ours or a stranger's."""
+    services = current_services()
+    per_address = MAILS_PER_ADDRESS * services.settings.rate_limit_scale
     keys = (
         (limits.account_key("mail", email), MAILS_PER_ACCOUNT),
-        (limits.address_key("mail", client_ip()), MAILS_PER_ADDRESS),
+        (limits.address_key("mail", client_ip()), per_address),
     )
     for key, most in keys:
-        with as_web(current_services().pool) as conn:
-            limits.hit(
-                conn, key, most=most * current_services().settings.rate_limit_scale, window=limits.QUARTER
-            )
+        with as_web(services.pool) as conn:
+            limits.hit(conn, key, most=most, window=limits.QUARTER)

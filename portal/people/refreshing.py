@@ -33,6 +33,10 @@ where id = %(id)s and ended_at is null and access_expires_at <= %(due)s
   and (refreshing_until is null or refreshing_until <= %(now)s)
 returning refresh_token
 """
+_RELEASE = """
+update billing.sessions set refreshing_until = null
+where id = %(id)s and refreshing_until = %(lease)s
+"""
 # Only the holder of the lease may write: a late answer never undoes a newer pair.
 _STORE = """
 update billing.sessions
@@ -44,13 +48,15 @@ where id = %(id)s and ended_at is null and refreshing_until = %(lease)s
 
 def keep_going(pool: Pool, keyring: Keyring, auth: SupabaseAuth, live: LiveSession) -> bool:
     """Renew expired tokens on the way to a page; false if the provider has ended the session."""
-    if live.access_expires_at is None or live.access_expires_at > clock.now():
+    if live.access_expires_at is None or live.access_expires_at > clock.now() or auth.is_resting:
         return True
     try:
         _refresh(pool, keyring, auth, live, due=clock.now())
     except (SessionGone, TokenRefused):
         return False
     except IdentityError:
+        # Pages stop asking for a while; an act that needs the token still tries.
+        auth.rest()
         log.warning("tokens not refreshed", session=str(live.id))
     return True
 
@@ -61,6 +67,8 @@ def access_token(pool: Pool, keyring: Keyring, auth: SupabaseAuth, live: LiveSes
     while time.monotonic() < end:
         with as_web(pool, live.person.user_id) as conn:
             tokens = sessions.find_tokens(conn, keyring, live.id)
+            if tokens is None:
+                sessions.end(conn, live.person.user_id, live.id, reason="without tokens")
         if tokens is None:
             raise SessionGone
         due = clock.now() + MARGIN
@@ -85,6 +93,10 @@ def _refresh(pool: Pool, keyring: Keyring, auth: SupabaseAuth, live: LiveSession
         with as_web(pool, user_id) as conn:
             sessions.end(conn, user_id, live.id, reason="ended by the identity provider")
         raise SessionGone from problem
+    except IdentityError:
+        with as_web(pool, user_id) as conn:
+            conn.execute(_RELEASE, {"id": live.id, "lease": lease})
+        raise
     with as_web(pool, user_id) as conn:
         _store(conn, keyring, live.id, signed_in, lease)
     return True

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from portal import clock
 from portal.db.transaction import Conn
 from portal.people.supabase_auth import SignedIn, Tokens
-from portal.sealing import Keyring
+from portal.sealing import Keyring, Unsealable
 
 COOKIE_BYTES = 32
 IDLE, STAFF_IDLE = timedelta(minutes=60), timedelta(minutes=30)
@@ -253,14 +253,19 @@ def sealed(keyring: Keyring, session_id: UUID, tokens: Tokens) -> dict[str, Any]
 
 
 def find_tokens(conn: Conn, keyring: Keyring, session_id: UUID) -> Tokens | None:
+    """Return the session's tokens; None if it has ended, or if they cannot be opened any more."""
     row = conn.execute(_TOKENS, {"id": session_id}).fetchone()
     if row is None:
         return None
-    return Tokens(
-        keyring.open(row["access_token"], f"sessions/access/{session_id}"),
-        keyring.open(row["refresh_token"], f"sessions/refresh/{session_id}"),
-        row["access_expires_at"],
-    )
+    try:
+        return Tokens(
+            keyring.open(row["access_token"], f"sessions/access/{session_id}"),
+            keyring.open(row["refresh_token"], f"sessions/refresh/{session_id}"),
+            row["access_expires_at"],
+        )
+    except Unsealable:
+        # A key was retired too early, or a row was tampered with: a new sign-in mends either.
+        return None
 
 
 def end(conn: Conn, user_id: UUID, session_id: UUID, *, reason: str) -> bool:

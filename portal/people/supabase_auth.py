@@ -11,7 +11,7 @@ count all our customers as one (SB-09); Supabase believes it beside the secret k
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from supabase_auth import SyncGoTrueClient, SyncMemoryStorage
 from supabase_auth import types as provider
 from supabase_auth.errors import AuthError
 
+from portal import clock
 from portal.config import Settings
 from portal.people.auth_errors import (
     AuthUnavailable,
@@ -33,6 +34,7 @@ from portal.people.auth_errors import (
 from portal.people.tokens import KeySet, Verifier
 
 CONNECT_SECONDS, READ_SECONDS = 3.0, 10.0
+REST = timedelta(seconds=30)
 STAFF_ROLE = "admin"
 LinkKind = Literal["signup", "magiclink", "recovery", "email_change", "invite", "email"]
 Scope = Literal["local", "others", "global"]
@@ -92,10 +94,20 @@ class SupabaseAuth:
         self._http = httpx.Client(
             timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS), follow_redirects=False
         )
+        self._resting_until: datetime | None = None
         self.verifier = Verifier(f"{self._url}/auth/v1", KeySet(self._fetch_keys))
 
     def close(self) -> None:
         self._http.close()
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether this process found the provider unreachable a moment ago."""
+        return self._resting_until is not None and clock.now() < self._resting_until
+
+    def rest(self) -> None:
+        """Let pages go on without the provider for a while."""
+        self._resting_until = clock.now() + REST
 
     # --- coming in -----------------------------------------------------------------------------
 

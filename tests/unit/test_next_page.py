@@ -12,7 +12,7 @@ from portal.web.next_page import safe_next
 APP = Flask(__name__)
 APP.add_url_rule("/", "home", lambda: "")
 APP.add_url_rule("/account", "account", lambda: "")
-APP.add_url_rule("/invoices/<int:number>", "invoice", lambda number: str(number))
+APP.add_url_rule("/invoices/<int:number>", "invoice", str)
 APP.add_url_rule("/sign-out", "out", lambda: "", methods=["POST"])
 
 BENT = [

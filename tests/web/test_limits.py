@@ -1,0 +1,113 @@
+"""How often somebody may ask (RL-01): counted in the database, so over all processes and restarts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from portal.web import limits
+from tests.harness.people import later, midway, sign_in, wear
+from tests.visitor import Visitor
+from tests.web.test_guard import token_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import psycopg
+    from flask import Flask
+
+    Conn = psycopg.Connection[dict[str, Any]]
+
+pytestmark = pytest.mark.usefixtures("database_url")
+
+
+@pytest.fixture(scope="module")
+def strict(make_app: Callable[..., Flask]) -> Flask:
+    return make_app(rate_limit_scale=1)
+
+
+@pytest.fixture(autouse=True)
+def _one_minute() -> Iterator[None]:
+    with midway(minutes=1):
+        yield
+
+
+def spend(conn: Conn, most: int) -> None:
+    """Let all but one of the requests be used up."""
+    conn.execute("update rate_limits set hits = %s", [most - 1])
+
+
+def test_visitors_get_sixty_a_minute_for_each_address(strict: Flask, conn: Conn) -> None:
+    visitor = Visitor(strict)
+    visitor.get("/sign-in")
+    spend(conn, limits.VISITS)
+    visitor.get("/sign-in")
+    page = visitor.get("/sign-in", status=429)
+    assert 1 <= int(page.response.headers["Retry-After"]) <= 60
+    assert page.shows("Wait")
+
+
+def test_what_a_visitor_claims_about_its_address_changes_nothing(strict: Flask, conn: Conn) -> None:
+    """RED-05: no proxy is configured, so none is believed."""
+    visitor = Visitor(strict)
+    visitor.get("/sign-in")
+    conn.execute("update rate_limits set hits = %s", [limits.VISITS])
+    answer = visitor.raw("GET", "/sign-in", headers={"X-Forwarded-For": "203.0.113.7"})
+    assert answer.status_code == 429
+
+
+@pytest.mark.parametrize(("most", "is_write"), [(limits.READS, False), (limits.WRITES, True)])
+def test_people_get_three_hundred_reads_and_sixty_writes(
+    strict: Flask, conn: Conn, most: int, is_write: bool
+) -> None:
+    visitor = wear(Visitor(strict), sign_in(strict))
+    token = token_for(visitor)
+
+    def ask() -> int:
+        if is_write:
+            return visitor.raw("POST", "/account/choice", data={"csrf_token": token}).status_code
+        return visitor.raw("GET", "/account/sessions").status_code
+
+    assert ask() != 429
+    conn.execute(
+        "update rate_limits set hits = %s where key like %s",
+        [most - 1, f"%:{'write' if is_write else 'read'}"],
+    )
+    assert ask() != 429
+    assert ask() == 429
+
+
+def test_limits_are_each_persons_own(strict: Flask, conn: Conn) -> None:
+    greedy = wear(Visitor(strict), sign_in(strict, "greedy@example.com"))
+    other = wear(Visitor(strict), sign_in(strict, "other@example.com"))
+    greedy.get("/account")
+    conn.execute("update rate_limits set hits = %s", [limits.READS])
+    assert greedy.raw("GET", "/account").status_code == 429
+    assert other.raw("GET", "/account").status_code == 200
+
+
+def test_a_refused_request_is_counted_too_and_the_next_minute_is_new(strict: Flask, conn: Conn) -> None:
+    visitor = Visitor(strict)
+    visitor.get("/sign-in")
+    conn.execute("update rate_limits set hits = %s", [limits.VISITS])
+    visitor.get("/sign-in", status=429)
+    row = conn.execute("select hits from rate_limits").fetchone()
+    assert row == {"hits": limits.VISITS + 1}
+    with later(minutes=2):
+        visitor.get("/sign-in")
+
+
+def test_health_and_files_are_not_counted(strict: Flask, conn: Conn) -> None:
+    visitor = Visitor(strict)
+    visitor.raw("GET", "/healthz")
+    visitor.raw("GET", strict.jinja_env.globals["static_url"]["style"])
+    assert conn.execute("select count(*) as n from rate_limits").fetchone() == {"n": 0}
+
+
+def test_old_counters_are_forgotten(conn: Conn) -> None:
+    conn.execute(
+        "insert into rate_limits (key, window_start, hits) values ('a', now() - interval '25 hours', 1),"
+        " ('b', now(), 1)"
+    )
+    assert limits.delete_old(conn) == 1
