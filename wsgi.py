@@ -2,7 +2,8 @@
 
 from portal import config, logs
 from portal.app import create_app
+from portal.db import vault
 
-settings = config.load()
+settings = vault.fill(config.load())
 logs.configure(settings.log_level)
 app = create_app(settings)

@@ -77,8 +77,9 @@ def _add(commands: object, name: str, run: Command, text: str) -> argparse.Argum
 
 def _services(name: str, pool_size: int | None = None) -> Services:
     from portal import services
+    from portal.db import vault
 
-    settings = config.load()
+    settings = vault.fill(config.load())
     logs.configure(settings.log_level)
     return services.build(settings, name=name, pool_size=pool_size)
 

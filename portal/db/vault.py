@@ -15,10 +15,9 @@ from psycopg.rows import dict_row
 from portal.config import Settings
 from portal.errors import Misconfigured
 
-# What may come from the Vault: secrets, never an address. DATABASE_URL opens the Vault, so it cannot.
+# What may come from the Vault: secrets, never an address. DATABASE_URL opens the Vault, so it cannot;
+# SECRET_KEY has to be there before anything else is.
 NAMES = (
-    "secret_key",
-    "secret_key_fallbacks",
     "zoho_client_id",
     "zoho_client_secret",
     "zoho_refresh_token",
