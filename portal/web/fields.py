@@ -8,7 +8,7 @@ import unicodedata
 from typing import Any
 
 from wtforms import EmailField, Field, Form, PasswordField, StringField
-from wtforms.validators import Email, InputRequired, Length, ValidationError
+from wtforms.validators import DataRequired, Email, InputRequired, Length, ValidationError
 
 SHORTEST_PASSWORD = 15
 # Supabase hashes with bcrypt, which stops reading at 72 bytes: longer is refused, never silently cut.
@@ -51,7 +51,7 @@ def name_field(label: str = "Your name") -> Any:
     return StringField(
         label,
         validators=[
-            InputRequired("Enter your name"),
+            DataRequired("Enter your name"),
             Length(max=120, message="Enter a name of at most 120 characters"),
             check_plain_text,
         ],

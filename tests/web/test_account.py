@@ -1,0 +1,329 @@
+"""What a person decides about themself and their account, page by page."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+from tests.harness.people import (
+    PASSWORD,
+    cookie_of,
+    follow,
+    mailed_links,
+    plant,
+    sign_in,
+    totp,
+    wear,
+)
+from tests.visitor import Visitor
+
+if TYPE_CHECKING:
+    import psycopg
+    from flask import Flask
+
+    from tests.harness.processes import Sandbox
+
+    Conn = psycopg.Connection[dict[str, Any]]
+
+NEW = "a new passphrase of some length"
+
+pytestmark = pytest.mark.usefixtures("sandbox")
+
+
+@pytest.fixture
+def ada(visitor: Visitor) -> Visitor:
+    visitor.sign_in("ada@example.com")
+    return visitor
+
+
+# --- profile ------------------------------------------------------------------------------------------
+
+
+def test_name_and_formats_are_kept_here_and_at_the_provider(ada: Visitor, app: Flask) -> None:
+    ada.get("/account/profile")
+    given = {"name": "Ada Lovelace", "locale": "de-DE", "time_zone": "Europe/Berlin"}
+    page = ada.submit(given, action="/account/profile")
+    assert page.shows("Your profile is saved.")
+    assert page.shows("Ada Lovelace")
+    again = app.extensions["services"].auth.sign_in("ada@example.com", PASSWORD, ip="")
+    assert again.identity.display_name == "Ada Lovelace"
+
+
+@pytest.mark.parametrize("name", ["Ada\r\nBcc: x", "A\u202eda", "x" * 121, "   "])
+def test_names_that_could_forge_text_are_refused(ada: Visitor, name: str) -> None:
+    """INP-01, INP-05"""
+    ada.get("/account/profile")
+    page = ada.submit({"name": name}, action="/account/profile", status=422)
+    assert "name" in page.errors()
+
+
+def test_fields_that_the_form_does_not_have_are_ignored(ada: Visitor, conn: Conn) -> None:
+    """AC-03"""
+    ada.get("/account/profile")
+    extra = {"is_staff": "true", "email": "eve@example.com", "id": str(uuid4()), "role": "owner"}
+    ada.post("/account/profile", {"name": "Ada", "locale": "en", "time_zone": "UTC", **extra})
+    row = conn.execute("select email, is_staff from users").fetchone()
+    assert row == {"email": "ada@example.com", "is_staff": False}
+
+
+# --- password -----------------------------------------------------------------------------------------
+
+
+def test_changing_the_password_ends_every_other_session(ada: Visitor, app: Flask, conn: Conn) -> None:
+    """SES-06"""
+    elsewhere = Visitor(app)
+    elsewhere.sign_in("ada@example.com")
+    ada.get("/account/password")
+    page = ada.submit({"present": PASSWORD, "password": NEW}, action="/account/password")
+    assert page.shows("Your password is changed.")
+    assert elsewhere.get("/account").heading == "Sign in"
+    elsewhere.submit({"email": "ada@example.com", "password": NEW}, action="/sign-in")
+    actions = [row["action"] for row in conn.execute("select action from activity")]
+    assert "password:changed" in actions
+
+
+@pytest.mark.parametrize(
+    ("present", "new", "field"),
+    [("wrong", NEW, "present"), (PASSWORD, "short", "password"), (PASSWORD, PASSWORD, "password")],
+)
+def test_password_that_cannot_be_changed_stays(ada: Visitor, present: str, new: str, field: str) -> None:
+    ada.get("/account/password")
+    page = ada.submit({"present": present, "password": new}, action="/account/password", status=422)
+    assert set(page.errors()) == {field}
+
+
+# --- e-mail address -----------------------------------------------------------------------------------
+
+
+def test_both_addresses_must_agree_to_a_change(ada: Visitor, sandbox: Sandbox, conn: Conn) -> None:
+    ada.get("/account/email")
+    page = ada.submit({"email": "countess@example.com"}, action="/account/email")
+    assert page.heading == "Check both mailboxes"
+    old, new = (mailed_links(sandbox, to)[0] for to in ("ada@example.com", "countess@example.com"))
+    assert ada.get(follow(old, ada.base_url)).heading == "One confirmation is still missing"
+    assert conn.execute("select email from users").fetchone() == {"email": "ada@example.com"}
+    ada.get(follow(new, ada.base_url))
+    page = ada.submit(action="/confirmation")
+    assert page.shows("Your e-mail address is changed.")
+    assert page.shows("countess@example.com")
+    assert conn.execute("select email from users").fetchone() == {"email": "countess@example.com"}
+
+
+def test_address_of_somebody_else_gets_the_same_answer_and_no_mail(ada: Visitor, sandbox: Sandbox) -> None:
+    """AUT-05"""
+    ada.get("/account/email")
+    assert ada.submit({"email": "bob@example.com"}, action="/account/email").heading == "Check both mailboxes"
+    assert sandbox.mail("bob@example.com") == []
+    assert sandbox.mail("ada@example.com") == []
+
+
+# --- second factor ------------------------------------------------------------------------------------
+
+
+def turn_on(visitor: Visitor) -> str:
+    visitor.get("/account/second-factor")
+    page = visitor.submit(action="/account/second-factor/enrolment")
+    secret = str(page.soup.code.text)
+    assert page.soup.find("svg")
+    visitor.submit({"code": totp(secret)}, action="/account/second-factor")
+    return secret
+
+
+def test_second_factor_is_asked_for_from_then_on(ada: Visitor, app: Flask, conn: Conn) -> None:
+    """SES-02, SES-06, AUT-03: a new session at once, all others end."""
+    elsewhere = Visitor(app)
+    elsewhere.sign_in("ada@example.com")
+    before = cookie_of(ada)
+    turn_on(ada)
+    assert cookie_of(ada) != before
+    old = Visitor(app)
+    plant(old, before)
+    assert old.get("/account").heading == "Sign in"
+    assert elsewhere.get("/account").heading == "Sign in"
+    row = conn.execute("select aal from sessions where ended_at is null").fetchone()
+    assert row == {"aal": "aal2"}
+    page = elsewhere.submit({"email": "ada@example.com", "password": PASSWORD}, action="/sign-in")
+    assert page.heading == "Enter your code"
+
+
+def test_wrong_code_turns_nothing_on(ada: Visitor, conn: Conn) -> None:
+    ada.get("/account/second-factor")
+    ada.submit(action="/account/second-factor/enrolment")
+    page = ada.submit({"code": "000000"}, action="/account/second-factor", status=422)
+    assert "code" in page.errors()
+    assert conn.execute("select has_second_factor from users").fetchone() == {"has_second_factor": False}
+
+
+def test_second_factor_can_be_turned_off_again(ada: Visitor, conn: Conn) -> None:
+    turn_on(ada)
+    ada.get("/account/second-factor")
+    page = ada.submit(action="/account/second-factor/removal")
+    assert page.shows("Your second factor is off.")
+    assert ada.get("/account").heading != "Sign in"
+    assert conn.execute("select has_second_factor from users").fetchone() == {"has_second_factor": False}
+
+
+def test_staff_cannot_turn_theirs_off(visitor: Visitor) -> None:
+    visitor.sign_in("staff@example.com")
+    visitor.submit({"code": totp()}, action="/second-factor")
+    page = visitor.get("/account/second-factor")
+    assert page.shows("cannot be turned off")
+    visitor.post("/account/second-factor/removal", status=403)
+
+
+# --- sessions -----------------------------------------------------------------------------------------
+
+
+def test_sessions_are_listed_and_ended_one_by_one(ada: Visitor, app: Flask) -> None:
+    """SES-05"""
+    phone = Visitor(app, headers={"User-Agent": "Mozilla/5.0 (iPhone; CPU iPhone OS) Safari/605"})
+    phone.sign_in("ada@example.com")
+    page = ada.get("/account/sessions")
+    assert page.heading == "You are signed in in 2 browsers"
+    assert page.shows("Safari on iPhone")
+    form = next(
+        form
+        for form in page.soup.find_all("form")
+        if "Safari on iPhone" in form.get_text() and "/end" in form["action"]
+    )
+    ada.submit(action=form["action"])
+    assert phone.get("/account").heading == "Sign in"
+    assert ada.get("/account/sessions").heading == "You are signed in in one browser"
+
+
+def test_signing_out_everywhere(ada: Visitor, app: Flask) -> None:
+    phone = Visitor(app)
+    phone.sign_in("ada@example.com")
+    ada.get("/account/sessions")
+    page = ada.submit(action="/account/sessions/end")
+    assert page.shows("You are signed out everywhere.")
+    for visitor in (ada, phone):
+        assert visitor.get("/account").heading == "Sign in"
+
+
+# --- people -------------------------------------------------------------------------------------------
+
+
+def invite(owner: Visitor, email: str, role: str = "viewer") -> str:
+    owner.get("/account/members")
+    page = owner.submit(
+        {"email": email, "role": role}, action="/account/invitations", button="Invite", status=201
+    )
+    found = re.search(r"/invitations/[\w-]{43}", page.text)
+    assert found
+    return found.group()
+
+
+def test_invited_person_joins_and_gets_no_account_of_their_own(ada: Visitor, app: Flask, conn: Conn) -> None:
+    path = invite(ada, "bob@example.com")
+    bob = Visitor(app)
+    bob.get(path)
+    bob.submit({"email": "bob@example.com", "password": PASSWORD}, action="/sign-in")
+    bob.submit(action="/acceptance")
+    assert bob.get("/account").heading == "You are a viewer of Ada Byron"
+    assert conn.execute("select count(*) as n from accounts").fetchone() == {"n": 1}
+    assert bob.get(path, status=404).heading == "This invitation cannot be used here"
+
+
+def test_first_sign_in_shows_waiting_invitations(ada: Visitor, app: Flask) -> None:
+    invite(ada, "BOB@example.com")
+    bob = Visitor(app)
+    assert bob.sign_in("bob@example.com").heading == "One invitation waits for you"
+    bob.submit(action="/accounts")
+    assert bob.get("/account").heading == "You are an owner of Bob Noyce"
+
+
+def test_forwarded_invitation_opens_nothing(ada: Visitor, app: Flask, conn: Conn) -> None:
+    """AUT-08: it is for the address that was invited, and that address must be verified."""
+    path = invite(ada, "bob@example.com")
+    row = conn.execute("select id from invitations").fetchone()
+    assert row
+    eve = wear(Visitor(app), sign_in(app, "eve@example.com"))
+    eve.get(path, status=404)
+    eve.post(f"/invitations/{row['id']}/acceptance", status=404)
+    assert conn.execute("select count(*) as n from members where role = 'viewer'").fetchone() == {"n": 0}
+
+
+def test_withdrawn_and_outdated_invitations_are_worthless(ada: Visitor, app: Flask, conn: Conn) -> None:
+    bob = wear(Visitor(app), sign_in(app, "bob@example.com"))
+    path = invite(ada, "bob@example.com")
+    ada.submit(action="/withdrawal")
+    bob.get(path, status=404)
+    path = invite(ada, "bob@example.com")
+    conn.execute("update invitations set expires_at = now() - interval '1 second'")
+    bob.get(path, status=404)
+
+
+def test_inviting_again_makes_the_earlier_mail_worthless(ada: Visitor, app: Flask) -> None:
+    bob = wear(Visitor(app), sign_in(app, "bob@example.com"))
+    first, second = invite(ada, "bob@example.com"), invite(ada, "bob@example.com", "billing")
+    bob.get(first, status=404)
+    assert bob.get(second).heading == "One invitation waits for you"
+
+
+def test_token_of_an_invitation_is_not_kept(ada: Visitor, conn: Conn) -> None:
+    token = invite(ada, "bob@example.com").rpartition("/")[2]
+    dump = str(conn.execute("select i::text from invitations i").fetchall())
+    assert token not in dump
+
+
+def test_changed_role_signs_the_person_out(ada: Visitor, app: Flask, conn: Conn) -> None:
+    """SES-05, AC-05"""
+    account = conn.execute("select account_id from members").fetchone()
+    assert account
+    member = sign_in(app, "bob@example.com", role="viewer", account_id=account["account_id"])
+    bob = wear(Visitor(app), member)
+    assert bob.get("/account").heading == "You are a viewer of Ada Byron"
+    ada.get(f"/account/members/{member.user_id}")
+    page = ada.submit({"role": "billing"}, action="/role")
+    assert page.shows("Some Body is billing now.")
+    assert bob.get("/account").heading == "Sign in"
+
+
+def test_removed_member_is_out(ada: Visitor, app: Flask, conn: Conn) -> None:
+    account = conn.execute("select account_id from members").fetchone()
+    assert account
+    member = sign_in(app, "bob@example.com", role="billing", account_id=account["account_id"])
+    bob = wear(Visitor(app), member)
+    ada.get(f"/account/members/{member.user_id}")
+    ada.submit(action="/removal")
+    assert bob.get("/account").heading == "Sign in"
+    assert conn.execute("select count(*) as n from members").fetchone() == {"n": 1}
+
+
+def test_last_owner_stays(ada: Visitor, conn: Conn) -> None:
+    row = conn.execute("select user_id from members").fetchone()
+    assert row
+    ada.get(f"/account/members/{row['user_id']}")
+    for action, given in (("/role", {"role": "viewer"}), ("/removal", {})):
+        ada.get(f"/account/members/{row['user_id']}")
+        page = ada.submit(given, action=action, status=422)
+        assert page.shows("An account needs an owner.")
+    assert conn.execute("select role from members").fetchone() == {"role": "owner"}
+
+
+def test_viewers_see_the_members_and_may_change_none(app: Flask, conn: Conn) -> None:
+    owner = sign_in(app, "owner@example.com")
+    viewer = sign_in(app, "viewer@example.com", role="viewer", account_id=owner.account_id)
+    page = wear(Visitor(app), viewer).get("/account/members")
+    assert page.heading == "2 people belong to owner@example.com"
+    assert not page.soup.find("form", action=re.compile("/account/invitations"))
+
+
+def test_switching_accounts_stays_within_ones_own(app: Flask, conn: Conn) -> None:
+    mine, theirs = sign_in(app, "me@example.com"), sign_in(app, "they@example.com")
+    second = conn.execute(
+        "insert into accounts (name, billing_email) values ('Second', 'x@example.com') returning id"
+    ).fetchone()
+    assert second
+    conn.execute("insert into members values (%s, %s, 'viewer')", [second["id"], mine.user_id])
+    visitor = wear(Visitor(app), mine)
+    visitor.get("/account")
+    visitor.post("/account/choice", {"account_id": str(second["id"])})
+    assert visitor.get("/account").heading == "You are a viewer of Second"
+    visitor.post("/account/choice", {"account_id": str(theirs.account_id)}, status=404)
+    visitor.post("/account/choice", {"account_id": "x"}, status=404)
+    assert visitor.get("/account").heading == "You are a viewer of Second"
