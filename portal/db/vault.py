@@ -35,7 +35,7 @@ _UPDATE = "select vault.update_secret(id, %(secret)s) from vault.secrets where n
 def fill(settings: Settings) -> Settings:
     """Return the settings with the Vault's secrets in them, when SECRETS_BACKEND says so.
 
-    Raises :class:`Misconfigured` when the database has no Vault, or this login may not read it.
+    Raises :class:`Misconfigured` when the database does not answer or has no Vault that this login may read.
     """
     if settings.secrets_backend != "vault":  # pragma: public
         return settings
@@ -46,6 +46,8 @@ def fill(settings: Settings) -> Settings:
         raise Misconfigured("SECRETS_BACKEND=vault needs the Supabase Vault in DATABASE_URL") from None
     except psycopg.errors.InsufficientPrivilege:
         raise Misconfigured("SECRETS_BACKEND=vault: the database login may not read the Vault") from None
+    except psycopg.OperationalError:
+        raise Misconfigured("SECRETS_BACKEND=vault: the database in DATABASE_URL does not answer") from None
     return Settings.model_validate({**_given(settings), **found})
 
 

@@ -72,6 +72,12 @@ def test_a_database_without_a_vault_is_told_in_one_line(settings_at: Build) -> N
         vault.fill(settings_at("http://127.0.0.1:9", secrets_backend="vault"))
 
 
+def test_a_database_that_is_down_is_told_in_one_line(settings_at: Build) -> None:
+    nowhere = "postgresql://postgres@/x?host=/nowhere"
+    with pytest.raises(Misconfigured, match="does not answer"):
+        vault.fill(settings_at("http://127.0.0.1:9", secrets_backend="vault", database_url=nowhere))
+
+
 def test_no_role_of_the_portal_may_read_the_vault(with_vault: Row) -> None:
     for role in ("authenticated", "portal_web", "portal_worker", "portal_staff"):
         found = with_vault.execute(
