@@ -18,7 +18,7 @@ from portal.db.transaction import Conn
 from portal.errors import Unavailable
 from portal.jobs import queue
 from portal.mail import dunning, sending
-from portal.sync import acts, apply, catalogue, checkouts, feed, hot, inbox, reconcile, runs
+from portal.sync import acts, apply, catalogue, checkouts, feed, hot, inbox, reconcile, repair, runs
 from portal.sync.runs import UnderWay
 from portal.sync.subjects import Subject
 
@@ -132,6 +132,15 @@ def compare_all(context: JobContext, /, **_tick: int) -> None:
     """Compare every list of Zoho with the mirror (nightly, or asked for)."""
     with suppress(UnderWay):
         reconcile.full(of(context), stop=context.should_abort)
+
+
+@queue.app.task(name="read_again", pass_context=True)
+def read_again(context: JobContext, /, kind: str, zoho_id: str) -> None:
+    """Read one object again because somebody asked for it; a customer with all that is known of it."""
+    services = of(context)
+    subject = Subject(kind, zoho_id)
+    for each in repair.with_belongings(services, subject):
+        repair.one(services, each)
 
 
 @queue.app.task(name="continue_runs", pass_context=True)

@@ -25,6 +25,12 @@ values (%(kind)s, %(requested_by)s, %(cursor)s, %(now)s, %(now)s)
 on conflict (kind) where state = 'running' do nothing
 returning *
 """
+_REQUEST = """
+insert into billing.sync_runs (kind, requested_by, cursor, started_at, heartbeat_at)
+values (%(kind)s, %(requested_by)s, %(cursor)s, %(now)s, %(silent)s)
+on conflict (kind) where state = 'running' do nothing
+returning id
+"""
 _CONTINUE = """
 update billing.sync_runs set heartbeat_at = %(now)s, problem = ''
 where kind = %(kind)s and state = 'running' and heartbeat_at <= %(silent)s
@@ -93,6 +99,14 @@ def begin(
     if row is None:
         raise UnderWay
     return Run.from_row(row)
+
+
+def request(conn: Conn, kind: str, requested_by: UUID, options: dict[str, bool]) -> UUID | None:
+    """Ask for a run (as portal_staff); whoever works next takes it. None when one is under way."""
+    now = clock.now()
+    names = {"kind": kind, "requested_by": requested_by, "cursor": Jsonb(options), "now": now}
+    row = conn.execute(_REQUEST, {**names, "silent": now - SILENT}).fetchone()
+    return row["id"] if row else None
 
 
 def record(conn: Conn, run: Run) -> None:

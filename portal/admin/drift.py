@@ -1,0 +1,119 @@
+"""Differences that reconciliation found: look, repair, acknowledge; and reconcile now, with progress."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import flash, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from portal.admin.room import blueprint
+from portal.admin.staff import note, reading, staff_id, wake
+from portal.db.transaction import Conn
+from portal.errors import NotFound
+from portal.jobs import tasks
+from portal.sync import drift, runs, status
+from portal.web import guard, paging
+from portal.web.forms import query
+from portal.web.pages import page
+
+PAGE_SIZE = 50
+
+
+@blueprint.get("/admin/drift")
+@guard.staff
+def list_drift() -> Response:
+    """List differences; without a choice, those that are not repaired."""
+    cursor = paging.parse(query("page"))
+    standing = "all" if query("standing") == "all" else "open"
+    edge = (cursor.value or "", cursor.id) if cursor else None
+    backwards = cursor is not None and cursor.direction == "before"
+    with reading() as conn:
+        found = status.list_drift(
+            conn, standing=standing, limit=PAGE_SIZE + 1, edge=edge, backwards=backwards
+        )
+    shown = paging.cut(found, PAGE_SIZE, cursor, lambda row: row["sort_value"])
+    return page(
+        "admin/drift.html",
+        "results",
+        differences=shown.rows,
+        standing=standing,
+        earlier=_address(standing, shown.previous),
+        later=_address(standing, shown.next),
+    )
+
+
+@blueprint.post("/admin/drift/<uuid:drift_id>/acknowledgement")
+@guard.staff
+@guard.fresh
+def create_acknowledgement(drift_id: UUID) -> Response:
+    """Note that somebody has seen it."""
+    with reading() as conn:
+        _get(conn, drift_id)
+        drift.acknowledge(conn, drift_id, staff_id())
+        note(conn, "drift:acknowledge", "drift", str(drift_id))
+    flash("Noted.")
+    return redirect(url_for("admin.list_drift"), 303)
+
+
+@blueprint.post("/admin/drift/<uuid:drift_id>/repair")
+@guard.staff
+@guard.fresh
+def create_repair(drift_id: UUID) -> Response:
+    """Read the object from Zoho again."""
+    with reading() as conn:
+        row = _get(conn, drift_id)
+        note(conn, "drift:repair", row["object_kind"], row["object_zoho_id"])
+    kind, zoho_id = row["object_kind"], row["object_zoho_id"]
+    wake(tasks.read_again, once=f"read:{kind}:{zoho_id}", kind=kind, zoho_id=zoho_id)
+    flash("The object is read from Zoho again; the difference closes when that is done.")
+    return redirect(url_for("admin.list_drift"), 303)
+
+
+@blueprint.get("/admin/runs")
+@guard.staff
+def list_runs() -> Response:
+    """List reconciliations, the last first."""
+    with reading() as conn:
+        return page("admin/runs.html", runs=status.list_runs(conn))
+
+
+@blueprint.get("/admin/runs/<uuid:run_id>")
+@guard.staff
+def show_run(run_id: UUID) -> Response:
+    """Show how far a reconciliation has come; asks for itself again while it runs."""
+    with reading() as conn:
+        run = status.find_run(conn, run_id)
+    if run is None:
+        raise NotFound
+    return page("admin/run.html", "progress", run=run)
+
+
+@blueprint.post("/admin/runs")
+@guard.staff
+@guard.fresh
+def create_run() -> Response:
+    """Compare everything with Zoho now."""
+    options = {"thorough": True} if request.form.get("thorough") else {}
+    with reading() as conn:
+        run_id = runs.request(conn, "full", staff_id(), options)
+        if run_id is not None:
+            note(conn, "run:request", "sync_run", str(run_id), **options)
+    if run_id is None:
+        flash("A comparison is under way already.")
+        return redirect(url_for("admin.list_runs"), 303)
+    wake(tasks.compare_all, once="asked:compare")
+    return redirect(url_for("admin.show_run", run_id=run_id), 303)
+
+
+def _address(standing: str, cursor: paging.Cursor | None) -> str | None:
+    if cursor is None:
+        return None
+    given: dict[str, Any] = {"standing": standing} if standing == "all" else {}
+    return url_for("admin.list_drift", page=str(cursor), **given)
+
+
+def _get(conn: Conn, drift_id: UUID) -> status.Row:
+    found = status.find_drift(conn, drift_id)
+    if found is None:
+        raise NotFound
+    return found

@@ -1,0 +1,157 @@
+"""The staff's pages about the synchronisation: what they say, who may see them, what they start."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from portal import clock
+from portal.db import transaction
+from portal.sync import inbox, runs
+from portal.sync.inbox import Delivery
+from portal.sync.subjects import Subject
+from tests.harness.people import sign_in, wear
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from tests.visitor import Visitor
+
+PAGES = (
+    "/admin",
+    "/admin/events",
+    "/admin/drift",
+    "/admin/drift?standing=all",
+    "/admin/runs",
+    "/admin/customers",
+    "/admin/mail",
+)
+
+
+@pytest.fixture
+def staff(app: Flask, visitor: Visitor) -> Visitor:
+    return wear(visitor, sign_in(app, "staff@example.com", is_staff=True))
+
+
+def fill(app: Flask, conn: Any) -> None:
+    """One of everything, with text that wants to be markup."""
+    pool = app.extensions["services"].pool
+    with transaction.as_web(pool) as tx:
+        body = b'{"event_id":"77","note":"<img src=x onerror=alert(1)>"}'
+        told = Delivery("k", event_id="77", event_type="x<b>", subjects=[Subject("invoice", "9")], body=body)
+        inbox.store(tx, told)
+    with transaction.as_worker(pool) as tx:
+        run = runs.begin(tx, "full")
+    conn.execute(
+        "insert into billing.drift (run_id, kind, object_kind, object_zoho_id, field, ours, theirs)"
+        " values (%s, 'differs', 'invoice', '9', 'status', '<i>', 'paid')",
+        [run.id],
+    )
+    conn.execute(
+        "insert into billing.customers (zoho_id, display_name, synced_at, source, read_started_at)"
+        " values ('c1', '<script>alert(1)</script>', now(), 'webhook', now())"
+    )
+    conn.execute(
+        "insert into billing.subscriptions (zoho_id, customer_zoho_id, status, plan_name, synced_at, source,"
+        " read_started_at) values ('s1', 'c1', 'live', 'Team', now(), 'webhook', now())"
+    )
+    conn.execute(
+        "insert into billing.outbox (template, entity, cause, recipient)"
+        " values ('receipt', 'payment:1', 'received', 'ada@example.com')"
+    )
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_stand_empty_and_full(app: Flask, staff: Visitor, conn: Any, path: str) -> None:
+    staff.get(path)
+    fill(app, conn)
+    soup = staff.get(path).soup
+    assert soup.find("img", src="x") is None
+    assert not [tag for tag in soup.find_all("script") if "alert" in tag.get_text()]
+
+
+def test_each_object_has_its_page(app: Flask, staff: Visitor, conn: Any) -> None:
+    fill(app, conn)
+    for table, address in (
+        ("inbox", "/admin/events/{}"),
+        ("sync_runs", "/admin/runs/{}"),
+        ("customers", "/admin/customers/{}"),
+    ):
+        row = conn.execute(f"select id from billing.{table}").fetchone()
+        assert staff.get(address.format(row["id"])).soup.find("img", src="x") is None
+
+
+def test_the_verdict_names_the_worst_news(staff: Visitor, conn: Any) -> None:
+    assert "The worker is not running" in staff.get("/admin").text
+    conn.execute("insert into jobs.procrastinate_workers default values")
+    assert "Nothing was compared with Zoho yet" in staff.get("/admin").text
+    conn.execute("insert into billing.sync_runs (kind, state, finished_at) values ('full', 'done', now())")
+    assert "In sync." in staff.get("/admin").text
+    old = clock.now() - timedelta(hours=1)
+    conn.execute(
+        "insert into billing.inbox (dedupe_key, kind, state, received_at, object_kind) values"
+        " ('late', 'webhook', 'failed', %s, 'invoice')",
+        [old],
+    )
+    assert "Behind" in staff.get("/admin").text
+
+
+def test_an_event_is_applied_again(app: Flask, staff: Visitor, conn: Any) -> None:
+    fill(app, conn)
+    conn.execute("update billing.inbox set state = 'dead', attempts = 9")
+    event = conn.execute("select id from billing.inbox").fetchone()["id"]
+    staff.get(f"/admin/events/{event}")
+
+    staff.submit(action="replay")
+
+    row = conn.execute("select state, attempts from billing.inbox").fetchone()
+    assert (row["state"], row["attempts"]) == ("pending", 0)
+    job = conn.execute("select * from jobs.procrastinate_jobs").fetchone()
+    assert job["lock"] == "zoho:invoice:9"
+    line = conn.execute("select * from billing.activity where action = 'event:replay'").fetchone()
+    assert line["actor_kind"] == "staff"
+
+
+def test_a_comparison_is_asked_for_once(staff: Visitor, conn: Any) -> None:
+    staff.get("/admin")
+    asked = staff.submit(action="runs")
+    assert asked.shows("waiting for the worker".capitalize())
+
+    staff.get("/admin/runs")
+    again = staff.submit(action="runs")
+
+    assert "/admin/runs" in again.url
+    assert conn.execute("select count(*) n from billing.sync_runs").fetchone()["n"] == 1
+    jobs = conn.execute("select task_name from jobs.procrastinate_jobs").fetchall()
+    assert [job["task_name"] for job in jobs] == ["compare_all"]
+
+
+def test_a_difference_is_repaired_or_left(app: Flask, staff: Visitor, conn: Any) -> None:
+    fill(app, conn)
+    staff.get("/admin/drift")
+    staff.submit(action="repair")
+    jobs = conn.execute("select task_name, args from jobs.procrastinate_jobs").fetchall()
+    assert [(job["task_name"], job["args"]) for job in jobs] == [
+        ("read_again", {"kind": "invoice", "zoho_id": "9"})
+    ]
+
+    staff.get("/admin/drift")
+    left = staff.submit(action="acknowledgement")
+    assert left.shows("Nothing differs that was not repaired.")
+
+
+def test_a_customer_is_read_again(app: Flask, staff: Visitor, conn: Any) -> None:
+    fill(app, conn)
+    row = conn.execute("select id from billing.customers").fetchone()
+    staff.get(f"/admin/customers/{row['id']}")
+    staff.submit(action="refresh")
+    jobs = conn.execute("select args from jobs.procrastinate_jobs").fetchall()
+    assert [job["args"] for job in jobs] == [{"kind": "customer", "zoho_id": "c1"}]
+
+
+def test_customers_and_visitors_see_no_staff_page(app: Flask, visitor: Visitor) -> None:
+    wear(visitor, sign_in(app, "ada@example.com"))
+    for path in PAGES:
+        visitor.get(path, status=404)
