@@ -52,6 +52,9 @@ class Demo:
             "ZOHO_CLIENT_SECRET": "sandbox-client-secret",
             "ZOHO_REFRESH_TOKEN": "1000.sandbox.refresh",
             "ZOHO_WEBHOOK_SECRETS": "SandboxWebhookSecret01",
+            # the sandbox has no limits of its own unless told so: the first copy need not wait for Zoho's
+            "ZOHO_CALLS_PER_MINUTE": "6000",
+            "ZOHO_CALLS_PER_DAY": "1000000",
             "SUPABASE_URL": self.sandbox_url,
             "SUPABASE_PUBLISHABLE_KEY": "sb_publishable_sandbox",
             "SUPABASE_SECRET_KEY": "sb_secret_sandbox",

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 
 from tests.harness import browser as chromium
 from tests.harness.browser import Tab
-from tests.harness.people import ADA, BOB, STAFF, sign_in
+from tests.harness.demo import ADA, BOB, STAFF, sign_in
 from tests.harness.processes import Stack
 
 MOST_OF_A_KIND = 2  # two invoices are enough, forty prove nothing more
