@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import NoReturn
 
 from sandbox import dates
-from sandbox.engine import customers, invoices, methods, subscriptions
+from sandbox.engine import changes, customers, invoices, methods, pricing, subscriptions
 from sandbox.hosted_pages import acts
 from sandbox.hosted_pages.amounts import shown
 from sandbox.hosted_pages.payment import Card, Entered
@@ -77,8 +77,18 @@ def _rehearse(world: World, tx: Tx, kind: str, asked: Doc) -> Quote:
     held = _held(tx, asked)
     done = acts.perform(kind, acts.Task(world, tx, asked, entered))
     customer = customers.get(tx, done.customer_id)
-    sub = tx.get("subscriptions", done.subscription_id) if done.subscription_id else None
+    sub = _as_bought(world, tx, done.subscription_id, customer)
     return _summed(tx, customer, sub, [invoices.get(tx, each) for each in done.invoices], held)
+
+
+def _as_bought(world: World, tx: Tx, subscription_id: str, customer: Doc) -> Doc | None:
+    """The subscription as it will be; a change for the end of the term is looked at as if it were done."""
+    sub = tx.get("subscriptions", subscription_id) if subscription_id else None
+    later = changes.preview(world, tx, sub) if sub else None
+    if later is None:
+        return sub
+    sums = pricing.totals(tx, pricing.recurring(tx, later, later["currency"]), customer)
+    return later | {"amount": sums["total"], "from": later["term_ends_at"]}
 
 
 def _held(tx: Tx, asked: Doc) -> list[Doc]:

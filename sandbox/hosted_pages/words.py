@@ -16,6 +16,7 @@ from sandbox.tx import Doc
 from sandbox.world import World
 
 MERCHANT = "Northwind Cloud"  # before the organisation has a name
+OVER = ("non_renewing", "cancelled", "cancelled_from_dunning", "expired")
 UNITS = {"days": "day", "weeks": "week", "months": "month", "years": "year"}
 BRANDS = {"visa": "Visa", "mastercard": "Mastercard", "amex": "American Express", "discover": "Discover"}
 TITLES = {
@@ -159,7 +160,7 @@ class Page:
         sub = self.quote.subscription or {}
         starts, ends = sub.get("term_starts_at", ""), sub.get("term_ends_at", "")
         today = self.world.clock.today().isoformat()
-        if self.page["kind"] != "updatesubscription" or not starts or starts >= today:
+        if self.page["kind"] != "updatesubscription" or not starts or starts >= today or "from" in sub:
             return ""
         return f"For the rest of your term, until {day(ends)}."
 
@@ -173,15 +174,29 @@ class Page:
     def later(self) -> str:
         """What comes after today, in one sentence."""
         sub = self.quote.subscription
-        if not sub or self.page["kind"] not in ("newsubscription", "updatesubscription", "updatecard"):
+        if not sub or sub["status"] in OVER:
             return ""
         amount = f"{self.money(dec(sub['amount']))} {self.every}"
+        if self.page["kind"] == "updatecard":
+            return self._next_charge(sub, amount)
+        if self.page["kind"] not in ("newsubscription", "updatesubscription"):
+            return ""
+        if sub.get("from"):
+            return f"Nothing changes before {day(sub['from'])}. From then on you pay {amount}."
         if self.trial_ends:
             return f"Free until {self.trial_ends}, then {amount}. Cancel before and you pay nothing."
         starts = sub.get("next_billing_at") or sub.get("starts_at", "")
-        if self.page["kind"] == "updatecard":
-            return f"You pay {amount}. The next payment, on {day(starts)}, uses the method you choose here."
-        return f"Then {amount}, next on {day(starts)}." if starts else f"Then {amount}."
+        return f"Then {amount}, next on {day(starts)}." if starts else ""
+
+    def _next_charge(self, sub: Doc, amount: str) -> str:
+        """When the method that is chosen here is used first."""
+        if sub["status"] == "dunning":
+            again = day(sub["dunning"]["next_at"])
+            return f"Your last payment failed. The next try, on {again}, uses the method you choose here."
+        starts = sub["trial_ends_at"] if sub["status"] == "trial" else sub.get("next_billing_at", "")
+        if not starts:
+            return ""
+        return f"You pay {amount}. The next payment, on {day(starts)}, uses the method you choose here."
 
     @property
     def every(self) -> str:

@@ -401,6 +401,42 @@ def test_a_plan_change_charges_the_difference_and_the_page_says_so(merchant: Mer
     assert f"${data['invoice']['payment_made']:.2f}" == due[1]
 
 
+def test_a_subscription_in_any_state_gets_a_page_or_a_refusal(merchant: Merchant) -> None:
+    rows = merchant.get("/subscriptions?per_page=200")["subscriptions"]
+    demo = {row["status"]: row["subscription_id"] for row in rows}
+    assert {"live", "trial", "dunning", "non_renewing", "cancelled", "expired"} <= set(demo)
+    for state, subscription_id in demo.items():
+        for kind, more in (
+            ("updatecard", {}),
+            ("updatesubscription", {"plan": {"plan_code": "team-y"}}),
+            ("buyonetimeaddon", {"addons": [{"addon_code": "onboarding"}]}),
+        ):
+            asked: Json = {"subscription_id": subscription_id, **more}
+            answer = merchant.call("POST", f"/hostedpages/{kind}", asked)
+            assert answer.status_code in (200, 201, 400), (state, kind, answer.text)
+            if answer.status_code < 300:
+                seen = requests.get(answer.json()["hostedpage"]["url"], timeout=10)
+                assert seen.status_code == 200, (state, kind)
+
+
+def test_a_change_for_the_end_of_the_term_costs_nothing_today(merchant: Merchant) -> None:
+    sub = merchant.bought()["subscription"]
+    asked: Json = {
+        "subscription_id": sub["subscription_id"],
+        "plan": {"plan_code": "scale-m"},
+        "end_of_term": True,
+    }
+    page = merchant.page("updatesubscription", **asked)
+    text = requests.get(page["url"], timeout=10).text
+    assert "Change to Scale monthly" in text
+    assert "Nothing changes before" in text
+    assert "$214.92 a month" in text
+    assert pay(page, method=sub["card"]["card_id"]).status_code == 303
+    now = merchant.get(f"/subscriptions/{sub['subscription_id']}")["subscription"]
+    assert now["plan"]["plan_code"] == "team-m"
+    assert now["end_of_term"] is True
+
+
 def test_a_declined_plan_change_changes_nothing(merchant: Merchant) -> None:
     sub = merchant.bought()["subscription"]
     asked: Json = {"subscription_id": sub["subscription_id"], "plan": {"plan_code": "scale-m"}}
