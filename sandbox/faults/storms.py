@@ -17,10 +17,14 @@ ORDER = ("drop", "duplicate", "corrupt", "forge", "replay")
 
 @dataclass(frozen=True)
 class Fate:
-    """One copy of a delivery: what happens to it, and how much later it is due."""
+    """One copy of a delivery: what happens to it, and how much later it is due.
+
+    `age` picks the old event that a replay brings back, from 0 (the first) to 1 (this one).
+    """
 
     kind: str = ""
     delay_s: float = 0
+    age: float = 1
 
 
 def webhook_fates(tx: Tx) -> list[Fate]:
@@ -43,7 +47,7 @@ def webhook_fates(tx: Tx) -> list[Fate]:
         for copy in range(copies if struck["duplicate"] else 1)
     ]
     extra = [name for name in ("forge", "replay") if struck[name]]
-    return fates + [Fate(name, _delay(sky, dice)) for name in extra]
+    return fates + [Fate(name, _delay(sky, dice), dice.random()) for name in extra]
 
 
 def _delay(sky: Doc, dice: Random) -> float:

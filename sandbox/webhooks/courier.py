@@ -25,6 +25,8 @@ class Courier:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        # How a message leaves; a simulation puts its own way in place of HTTP.
+        self.post: sending.Post = sending.over_http
         self._busy: set[str] = set()
         self._stopped = threading.Event()
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="deliver")
@@ -42,7 +44,7 @@ class Courier:
         sent = 0
         for endpoint in self._endpoints():
             while batch := self._due(endpoint, everything=everything):
-                sent += sum(sending.send(self._world, row) for row in batch)
+                sent += sum(sending.send(self._world, row, self.post) for row in batch)
         return sent
 
     def drain(self, limit_s: float = 10.0) -> None:
@@ -83,7 +85,7 @@ class Courier:
             for row in batch:
                 if self._stopped.is_set():
                     return
-                sending.send(self._world, row)
+                sending.send(self._world, row, self.post)
         except sqlite3.Error:
             # A reset replaced the world under the batch: its deliveries went with it.
             return

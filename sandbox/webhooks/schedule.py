@@ -22,8 +22,15 @@ def for_event(world: World, tx: Tx, event: Doc, now: datetime) -> None:
     for endpoint in endpoints.listening(tx, event["event_type"]):
         fates = storms.webhook_fates(tx)
         for copy, fate in enumerate(fates):
-            add(tx, event, endpoint, now.timestamp() + fate.delay_s, fate=fate.kind, copy=copy)
+            brought = _old_event(tx, event, fate.age) if fate.kind == "replay" else event
+            add(tx, brought, endpoint, now.timestamp() + fate.delay_s, fate=fate.kind, copy=copy)
         show_status(world, tx, event, endpoint, "scheduled" if fates else "failure")
+
+
+def _old_event(tx: Tx, newest: Doc, age: float) -> Doc:
+    offset = int(age * tx.count("events"))
+    found = tx.find("events", limit=1, offset=offset)
+    return found[0] if found else newest
 
 
 def add(tx: Tx, event: Doc, endpoint: Doc, due: float, *, fate: str = "", copy: int = 0) -> Doc:

@@ -6,6 +6,7 @@ documented by Zoho: switches of U1.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from time import perf_counter
 
@@ -19,10 +20,11 @@ from sandbox.world import World
 
 GAPS_S = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 EXCERPT = 300
+Post = Callable[[Message, float], tuple[int, str]]
 OK_FROM, OK_BELOW = 200, 300
 
 
-def send(world: World, row: Doc) -> int:
+def send(world: World, row: Doc, post: Post) -> int:
     """Send one scheduled row; 1 when something was attempted."""
     with world.store.read() as tx:
         event = tx.get("events", row["event_id"])
@@ -35,11 +37,32 @@ def send(world: World, row: Doc) -> int:
         pretended = weather.magnitude(sky, "webhooks", "drop_as") == "success"
         attempt: Doc = {"status": 200 if pretended else 0, "note": "lost on the way", "ms": 0}
     else:
-        attempt = _post(world, spoiled(payloads.message(world, endpoint, event), row["fate"]))
+        message = spoiled(payloads.message(world, endpoint, event), row["fate"])
+        attempt = _timed(message, post, world.settings.u1_webhook_timeout_s)
     attempt["at"] = world.clock.stamp()
     with world.store.transaction() as tx:
         _settle(world, tx, row, attempt)
     return 1
+
+
+def over_http(message: Message, timeout_s: float) -> tuple[int, str]:
+    """Send it for real: the status (0 when there was no answer) and the answer's first words."""
+    with requests.Session() as session:
+        session.trust_env = False
+        try:
+            answer = session.request(
+                message.method,
+                message.url,
+                data=message.body,
+                headers=message.headers | {"User-Agent": "ZohoBilling"},
+                timeout=timeout_s,
+                allow_redirects=False,
+            )
+        except requests.Timeout:
+            return 0, "no answer in time"
+        except requests.RequestException as trouble:
+            return 0, type(trouble).__name__
+        return answer.status_code, answer.text[:EXCERPT]
 
 
 def spoiled(message: Message, fate: str) -> Message:
@@ -54,27 +77,10 @@ def spoiled(message: Message, fate: str) -> Message:
     return message
 
 
-def _post(world: World, message: Message) -> Doc:
+def _timed(message: Message, post: Post, timeout_s: float) -> Doc:
     started = perf_counter()
-    attempt: Doc = {"status": 0, "note": ""}
-    with requests.Session() as session:
-        session.trust_env = False
-        try:
-            answer = session.request(
-                message.method,
-                message.url,
-                data=message.body,
-                headers=message.headers | {"User-Agent": "ZohoBilling"},
-                timeout=world.settings.u1_webhook_timeout_s,
-                allow_redirects=False,
-            )
-            attempt |= {"status": answer.status_code, "note": answer.text[:EXCERPT]}
-        except requests.Timeout:
-            attempt["note"] = "no answer in time"
-        except requests.RequestException as trouble:
-            attempt["note"] = type(trouble).__name__
-    attempt["ms"] = round((perf_counter() - started) * 1000)
-    return attempt
+    status, note = post(message, timeout_s)
+    return {"status": status, "note": note, "ms": round((perf_counter() - started) * 1000)}
 
 
 def _settle(world: World, tx: Tx, row: Doc, attempt: Doc) -> None:

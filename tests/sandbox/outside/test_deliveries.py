@@ -14,6 +14,7 @@ import pytest
 
 from sandbox.app import create_app
 from sandbox.settings import Settings
+from sandbox.webhooks.payloads import Message
 from sandbox.webhooks.signing import HEADER, signature, string_to_sign
 from tests.harness.processes import Process, free_port, until
 from tests.sandbox.outside.conftest import Bench, Receiver
@@ -230,6 +231,28 @@ def test_weather_over_webhooks(
 
     assert statuses(bench) == sent
     assert len(receiver.got) == arrived
+
+
+def test_replayed_delivery_is_an_old_event_with_its_own_signature(bench: Bench, receiver: Receiver) -> None:
+    hook(bench, receiver)
+    bench.control("faults", {"webhooks": {"replay": 1}, "seed": 1})
+    bench.emit()
+    bench.pump()
+
+    ids = [json.loads(body)["event_id"] for body in receiver.bodies()]
+    fits = [headers[HEADER] == signature(SECRET, body) for headers, body, _ in receiver.got]
+    assert len(set(ids)) == 2
+    assert fits == [True, True]
+
+
+def test_simulation_may_take_messages_without_a_network(bench: Bench) -> None:
+    sent: list[Message] = []
+    bench.app.extensions["sandbox_courier"].post = lambda message, _: (sent.append(message) or 200, "")
+    bench.emit()
+
+    assert bench.pump() == 1
+    assert sent[0].url.endswith("/webhooks/zoho")
+    assert statuses(bench) == ["success"]
 
 
 def test_same_seed_and_events_meet_the_same_fate(bench: Bench, receiver: Receiver) -> None:
