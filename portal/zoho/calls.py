@@ -85,7 +85,7 @@ class Call:
 class TokenSource(Protocol):
     """Where a caller gets its token: the shared one, or one that staff have just been given."""
 
-    def access(self, wait_seconds: float = ...) -> Access: ...
+    def access(self, wait_seconds: float = ..., *, early: bool = ...) -> Access: ...
 
     def renewed(self, refused: Access, wait_seconds: float = ...) -> Access: ...
 
@@ -134,7 +134,7 @@ class Caller:
         raise AssertionError("stamina returns or raises")
 
     def _with_token(self, call: Call, deadline: float | None) -> Raw:
-        access = self._tokens.access(_left(deadline))
+        access = self._tokens.access(_left(deadline), early=self.lane != INTERACTIVE)
         try:
             return self._once(call, access, deadline)
         except Unauthorized as refused:

@@ -255,7 +255,7 @@ class _JustGiven:
 
     given: Access
 
-    def access(self, wait_seconds: float = 0) -> Access:  # noqa: ARG002 - the protocol has it
+    def access(self, wait_seconds: float = 0, *, early: bool = False) -> Access:  # noqa: ARG002 - as below
         return self.given
 
     def renewed(self, refused: Access, wait_seconds: float = 0) -> Access:  # noqa: ARG002 - the protocol has it

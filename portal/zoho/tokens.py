@@ -31,7 +31,7 @@ from portal.zoho.errors import TokenThrottled, Unauthorized, Unreachable, ZohoEr
 from portal.zoho.oauth import AccountsServer, Grant
 
 RENEW_BEFORE = timedelta(minutes=10)
-KEEP_FRESH_BEFORE = timedelta(minutes=20)
+RENEW_EARLY = timedelta(minutes=20)
 LEASE = timedelta(seconds=30)
 WINDOW = timedelta(minutes=10)
 MOST_IN_WINDOW = 3
@@ -77,16 +77,15 @@ class Tokens:
         self._sleep = sleep
         self._held: tuple[Access, datetime] | None = None
 
-    def access(self, wait_seconds: float = WAIT_SECONDS) -> Access:
-        """Return a token that works by its dates. Raises a :class:`ZohoError` that says what to do."""
-        now = clock.now()
-        if self._held and self._held[0].expires_at - now > RENEW_BEFORE and now < self._held[1]:
-            return self._held[0]
-        return self._hold(self._current(None, wait_seconds))
+    def access(self, wait_seconds: float = WAIT_SECONDS, *, early: bool = False) -> Access:
+        """Return a token that works by its dates. Raises a :class:`ZohoError` that says what to do.
 
-    def keep_fresh(self) -> None:
-        """Renew the token a little before anybody has to (for the schedule), so that no person waits."""
-        self._current(None, 0, KEEP_FRESH_BEFORE)
+        Background work asks ``early``: it renews a little before anybody has to, so that no person waits.
+        """
+        now, before = clock.now(), RENEW_EARLY if early else RENEW_BEFORE
+        if self._held and self._held[0].expires_at - now > before and now < self._held[1]:
+            return self._held[0]
+        return self._hold(self._current(None, wait_seconds, before))
 
     def renewed(self, refused: Access, wait_seconds: float = WAIT_SECONDS) -> Access:
         """Return another token than ``refused``, which the API would not take.

@@ -159,6 +159,16 @@ def test_every_call_is_logged_without_ids_api_08(
     assert conn.execute("select count(*) as left from call_leases").fetchone() == {"left": 0}
 
 
+def test_the_log_forgets_what_is_older_than_a_month(settings_at: Build, pool: Pool, conn: Row) -> None:
+    conn.execute(
+        "insert into zoho_calls (at, lane, method, endpoint, ms, outcome)"
+        " select now() - interval '31 days', 'webhook', 'GET', '/old', 1, 'ok' from generate_series(1, 5)"
+    )
+    budget = Budget(settings_at(NOWHERE), pool)
+    budget.leave(budget.enter("webhook", writes=False, patience=0), Made("GET", "/new", 1, "ok"))
+    assert conn.execute("select endpoint from zoho_calls").fetchall() == [{"endpoint": "/new"}]
+
+
 def test_what_is_left_can_be_read_without_taking_any(settings_at: Build, pool: Pool) -> None:
     budget = Budget(settings_at(NOWHERE, zoho_calls_per_minute=100), pool)
     with transaction.as_worker(pool) as conn:

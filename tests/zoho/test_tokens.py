@@ -228,12 +228,16 @@ def test_a_token_that_still_works_outlives_an_accounts_server_that_does_not(
         tokens.access()
 
 
-def test_the_schedule_renews_before_anybody_has_to(client_at: Build, enemy: World) -> None:
-    tokens = client_at(enemy.url).tokens
-    tokens.access()
+def test_background_work_renews_before_any_person_has_to(client_at: Build, enemy: World) -> None:
+    found = {"code": 0, "customer": {"customer_id": "1"}}
+    enemy.behaviours["/billing"] = lambda request: request.say(200, found)
+    zoho = client_at(enemy.url)
+    zoho.fetch_customer("1")
     with clock.replaced_by(seconds_from_now(45 * 60)):
-        tokens.keep_fresh()
-    assert enemy.count(ENDPOINT) == 2
+        zoho.fetch_customer("1")
+        assert enemy.count(ENDPOINT) == 1
+        zoho.lane("reconcile").fetch_customer("1")
+        assert enemy.count(ENDPOINT) == 2
 
 
 def test_a_refresh_token_that_the_sandbox_does_not_know_is_named(client_at: Build, sandbox: Sandbox) -> None:

@@ -9,6 +9,7 @@ import pytest
 from portal.config import Settings
 from portal.db import vault
 from portal.errors import Misconfigured
+from tests.zoho.conftest import settings_for
 
 Row = psycopg.Connection[dict[str, Any]]
 Build = Callable[..., Settings]
@@ -72,10 +73,10 @@ def test_a_database_without_a_vault_is_told_in_one_line(settings_at: Build) -> N
         vault.fill(settings_at("http://127.0.0.1:9", secrets_backend="vault"))
 
 
-def test_a_database_that_is_down_is_told_in_one_line(settings_at: Build) -> None:
+def test_a_database_that_is_down_is_told_in_one_line() -> None:
     nowhere = "postgresql://postgres@/x?host=/nowhere"
     with pytest.raises(Misconfigured, match="does not answer"):
-        vault.fill(settings_at("http://127.0.0.1:9", secrets_backend="vault", database_url=nowhere))
+        vault.fill(settings_for("http://127.0.0.1:9", nowhere, secrets_backend="vault"))
 
 
 def test_no_role_of_the_portal_may_read_the_vault(with_vault: Row) -> None:
