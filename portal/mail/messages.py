@@ -15,16 +15,28 @@ from typing import Any
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import format_currency
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, select_autoescape
 
 from portal import clock
 from portal.config import Settings
+from portal.errors import PortalError
 
 _FOLDER = Path(__file__).resolve().parents[2] / "templates" / "mail"
 
 
+class Unwritable(PortalError):
+    """The message lacks a fact, or its template is broken: trying again would not help."""
+
+
 def render(settings: Settings, row: dict[str, Any]) -> EmailMessage:
-    """Write the message of an outbox row."""
+    """Write the message of an outbox row. Raises :class:`Unwritable`."""
+    try:
+        return _written(settings, row)
+    except (TemplateError, ValueError, KeyError) as problem:
+        raise Unwritable(f"{type(problem).__name__}: {problem}") from problem
+
+
+def _written(settings: Settings, row: dict[str, Any]) -> EmailMessage:
     facts = {
         **row["context"],
         "merchant_name": settings.merchant_name,

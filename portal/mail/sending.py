@@ -7,7 +7,6 @@ from email.message import EmailMessage
 from typing import Any
 
 import structlog
-from jinja2 import TemplateError
 
 from portal.config import Settings
 from portal.db import transaction
@@ -43,10 +42,10 @@ def _send(settings: Settings, pool: Pool, transport: Transport, row: dict[str, A
             return False
     try:
         message: EmailMessage = messages.render(settings, row)
-    except (TemplateError, ValueError, KeyError) as problem:
-        log.error("mail cannot be written", template=row["template"], error=repr(problem))  # noqa: TRY400
+    except messages.Unwritable as problem:
+        log.error("mail cannot be written", template=row["template"], error=str(problem))  # noqa: TRY400
         with transaction.as_worker(pool) as conn:
-            outbox.mark_not_sent(conn, row, repr(problem), permanent=True)
+            outbox.mark_not_sent(conn, row, str(problem), permanent=True)
         return False
     return _hand_over(pool, transport, row, message)
 
