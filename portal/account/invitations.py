@@ -16,7 +16,7 @@ from portal.account.room import blueprint
 from portal.db.transaction import as_web
 from portal.errors import NotFound
 from portal.people import accounts, invitations, sessions
-from portal.web import guard, trail
+from portal.web import guard, personal_mail, trail
 from portal.web.current import current_services, signed_in_account, signed_in_session
 from portal.web.pages import page
 
@@ -32,6 +32,9 @@ def create_invitation() -> Response:
     with as_web(services.pool, person.user_id) as conn:
         id_, token = invitations.create(
             conn, account.id, email=form.email.data, role=form.role.data, invited_by=person.user_id
+        )
+        personal_mail.invite(
+            conn, id_, to=form.email.data.lower(), by=person, account=account, role=form.role.data
         )
         trail.record(
             conn, "invitation:created", object_kind="invitation", object_id=str(id_), role=form.role.data

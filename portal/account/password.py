@@ -9,7 +9,7 @@ from portal.db.transaction import as_web
 from portal.people import refreshing, sessions
 from portal.people.auth_errors import IdentityError, SamePassword, WeakPassword, WrongCredentials
 from portal.people.sessions import LiveSession
-from portal.web import guard, proof, trail
+from portal.web import guard, personal_mail, proof, trail
 from portal.web.current import client_ip, current_services, signed_in_session
 from portal.web.pages import page
 
@@ -49,4 +49,5 @@ def _change(live: LiveSession, present: str, new: str) -> None:
     services.auth.change_password(token, new, ip=client_ip())
     with as_web(services.pool, user_id) as conn:
         sessions.end_all(conn, user_id, reason="password changed", keep=live.id)
+        personal_mail.tell(conn, live.person, "password")
         trail.record(conn, "password:changed", object_kind="user", object_id=str(user_id))

@@ -10,7 +10,7 @@ from portal.db.transaction import as_web
 from portal.people import refreshing, sessions, signing_in, users
 from portal.people.auth_errors import IdentityError
 from portal.people.sessions import LiveSession
-from portal.web import guard, one_time_codes, qr, trail
+from portal.web import guard, one_time_codes, personal_mail, qr, trail
 from portal.web.current import begin_session, client_ip, current_services, signed_in_session, visit
 from portal.web.pages import page
 from portal.web.visitor_flows import forget, recall, remember
@@ -62,6 +62,7 @@ def turn_on() -> Response:
     forget("enrolment")
     with as_web(services.pool, live.person.user_id) as conn:
         sessions.end_all(conn, live.person.user_id, reason="second factor turned on", keep=live.id)
+        personal_mail.tell(conn, live.person, "second-factor-on")
     started = signing_in.start(services.pool, services.keyring, signed_in, visit(), replaces=live.id)
     begin_session(started.cookie)
     trail.record_own("second factor:turned on", live.person.user_id, is_staff=live.person.is_staff)
@@ -84,6 +85,7 @@ def turn_off() -> Response:
     with as_web(services.pool, user_id) as conn:
         users.upsert(conn, identity)
         sessions.end_all(conn, user_id, reason="second factor turned off", keep=live.id)
+        personal_mail.tell(conn, live.person, "second-factor-off")
     trail.record_own("second factor:turned off", user_id)
     flash("Your second factor is off.")
     return redirect(url_for("account.show"), 303)

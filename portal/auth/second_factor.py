@@ -18,7 +18,7 @@ from portal.people import refreshing, sessions
 from portal.people.auth_errors import IdentityError, SamePassword, WeakPassword
 from portal.people.flows import Kind
 from portal.people.users import Disabled
-from portal.web import guard, one_time_codes, qr, trail
+from portal.web import guard, one_time_codes, personal_mail, qr, trail
 from portal.web.current import client_ip, current_services, signed_in_session
 from portal.web.pages import page
 from portal.web.visitor_flows import forget, recall, remember
@@ -102,6 +102,7 @@ def set_new_password() -> AnyResponse:
         return page("auth/new_password.html", form=form)
     with as_web(services.pool, live.person.user_id) as conn:
         sessions.end_all(conn, live.person.user_id, reason="password changed", keep=live.id)
+        personal_mail.tell(conn, live.person, "password")
     trail.record_own("password:changed", live.person.user_id, is_staff=live.person.is_staff)
     forget("new-password")
     return redirect(url_for("account.show"), 303)

@@ -105,12 +105,14 @@ async def tidy(context: JobContext, /, **_tick: int) -> None:
 
 @queue.app.task(name="prune", pass_context=True)
 def prune(context: JobContext, /, **_tick: int) -> None:
-    """Drop old bodies, keys and leases."""
+    """Drop old bodies, keys and leases, and what the people tables need no more."""
+    from portal.people import retention
     from portal.sync import reads
 
     with transaction.as_worker(of(context).pool) as conn:
         inbox.prune(conn)
         reads.prune(conn, clock.now() - inbox.GRACE * 720)
+        retention.prune(conn)
 
 
 @queue.app.task(name="pull_events", pass_context=True)

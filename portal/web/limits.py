@@ -34,7 +34,6 @@ from billing.rate_limits
 where key = %(key)s and window_start >= %(since)s and last_hit_at > %(now)s - %(window)s
 """
 _CLEAR = "delete from billing.rate_limits where key = %(key)s"
-_DELETE_OLD = "delete from billing.rate_limits where window_start < %(before)s"
 
 
 class TooMany(TooManyRequests):
@@ -103,11 +102,6 @@ def record_failure(conn: Conn, key: str) -> None:
 
 def clear(conn: Conn, key: str) -> None:
     conn.execute(_CLEAR, {"key": key})
-
-
-def delete_old(conn: Conn) -> int:
-    """Forget counters of the day before (a periodic job)."""
-    return conn.execute(_DELETE_OLD, {"before": clock.now() - timedelta(days=1)}).rowcount
 
 
 def _window_start(now: datetime, window: timedelta) -> datetime:

@@ -110,6 +110,30 @@ def test_both_addresses_must_agree_to_a_change(ada: Visitor, sandbox: Sandbox, c
     assert page.shows("Your e-mail address is changed.")
     assert page.shows("countess@example.com")
     assert conn.execute("select email from users").fetchone() == {"email": "countess@example.com"}
+    assert notices(conn) == {"ada@example.com", "countess@example.com"}
+
+
+def notices(conn: Conn) -> set[str]:
+    """Who is written to about a change of a login (AUT-07); each mail can be written out."""
+    return {
+        row["recipient"] for row in conn.execute("select * from outbox where template = 'security_notice'")
+    }
+
+
+def test_every_mail_about_a_login_can_be_written(ada: Visitor, app: Flask, conn: Conn) -> None:
+    """AUT-07: password and factor changes are told, and invitations carry no secret."""
+    from portal.mail import messages
+
+    ada.get("/account/password")
+    ada.submit({"present": PASSWORD, "password": NEW}, action="/account/password")
+    turn_on(ada)
+    path = invite(ada, "bob@example.com")
+    rows = conn.execute("select * from outbox order by created_at").fetchall()
+    assert [row["template"] for row in rows] == ["security_notice", "security_notice", "invitation"]
+    for row in rows:
+        message = messages.render(app.extensions["services"].settings, row)
+        assert path.rpartition("/")[2] not in message.as_string()
+        assert message["Subject"]
 
 
 def test_address_of_somebody_else_gets_the_same_answer_and_no_mail(ada: Visitor, sandbox: Sandbox) -> None:

@@ -103,11 +103,3 @@ def test_health_and_files_are_not_counted(strict: Flask, conn: Conn) -> None:
     visitor.raw("GET", "/healthz")
     visitor.raw("GET", strict.jinja_env.globals["static_url"]["style"])
     assert conn.execute("select count(*) as n from rate_limits").fetchone() == {"n": 0}
-
-
-def test_old_counters_are_forgotten(conn: Conn) -> None:
-    conn.execute(
-        "insert into rate_limits (key, window_start, hits) values ('a', now() - interval '25 hours', 1),"
-        " ('b', now(), 1)"
-    )
-    assert limits.delete_old(conn) == 1

@@ -1,0 +1,23 @@
+"""What the people tables forget by themselves: flows nobody finished, counters of yesterday, old sessions."""
+
+from datetime import timedelta
+
+from portal import clock
+from portal.db.transaction import Conn
+from portal.people import flows
+
+SESSIONS_KEPT = timedelta(days=90)
+COUNTERS_KEPT = timedelta(days=1)
+
+_SESSIONS = "delete from billing.sessions where coalesce(ended_at, expires_at) < %(before)s"
+_COUNTERS = "delete from billing.rate_limits where window_start < %(before)s"
+
+
+def prune(conn: Conn) -> int:
+    """Delete what is no longer needed; return how many rows that was."""
+    now = clock.now()
+    return (
+        flows.delete_expired(conn)
+        + conn.execute(_SESSIONS, {"before": now - SESSIONS_KEPT}).rowcount
+        + conn.execute(_COUNTERS, {"before": now - COUNTERS_KEPT}).rowcount
+    )
