@@ -11,12 +11,12 @@ from flask import Response, request
 
 from sandbox import documents, fields
 from sandbox.api.paging import Listing
-from sandbox.api.routes import body, delete, done, get, post, put
+from sandbox.api.routes import any_body, body, delete, done, get, post, put
 from sandbox.api.subscriptions import activities_of
 from sandbox.engine import customers, invoice_items, invoices, ledger
 from sandbox.envelope import ok
 from sandbox.errors import bad
-from sandbox.render import invoice, invoice_row, invoice_written
+from sandbox.render import invoice, invoice_row, invoice_written, values
 from sandbox.tx import Doc, Tx
 from sandbox.world import World
 
@@ -30,6 +30,19 @@ SORTS = {
     "total": "total",
     "balance": "balance",
     "customer_name": "customer_name",
+}
+
+# what this operation alone tells about a custom field
+FIELD_SETTINGS = {
+    "is_custom_field": True,
+    "is_inherited_value": False,
+    "is_mandatory": False,
+    "is_mandatory_in_hp": False,
+    "is_mandatory_in_sales_item": False,
+    "show_in_hp": False,
+    "help_text": "",
+    "max_length": 255,
+    "pii_type": "non_pii",
 }
 
 
@@ -117,7 +130,7 @@ def address(world: World, tx: Tx, invoice_id: str) -> Response:
     for name in ("billing_address", "shipping_address"):
         if asked.get(name) is not None:
             doc[name] = fields.kept(fields.inner(asked, name), customers.ADDRESS)
-        shown[name] = {key: str(value) for key, value in doc.get(name, {}).items()}
+        shown[name] = values.address(doc.get(name, {}))
     ledger.save_invoice(world, tx, doc)
     return ok("Invoice address has been updated.", invoice_address=shown)
 
@@ -125,20 +138,17 @@ def address(world: World, tx: Tx, invoice_id: str) -> Response:
 @post("/invoices/<invoice_id>/customfields")
 def custom_fields(world: World, tx: Tx, invoice_id: str) -> Response:
     """Other custom fields."""
-    from sandbox.render import values
-
     doc = invoices.get(tx, invoice_id)
     given = fields.objects(body(), "custom_fields")
     doc["custom_fields"] = customers.custom_fields(doc.get("custom_fields", []), given)
     ledger.save_invoice(world, tx, doc)
-    return ok("Custom fields have been updated.", custom_fields=values.custom_fields(doc)[0])
+    shown = [each | FIELD_SETTINGS for each in values.custom_fields(doc)[0]]
+    return ok("Custom fields have been updated.", custom_fields=shown)
 
 
 @put("/invoice/<invoice_id>/customfields")
 def custom_fields_by_id(world: World, tx: Tx, invoice_id: str) -> Response:
     """The same under the singular path, with a bare list."""
-    from sandbox.api.routes import any_body
-
     doc, given = invoices.get(tx, invoice_id), any_body()
     listed_fields = given.get("custom_fields") if isinstance(given, dict) else given
     if not isinstance(listed_fields, list) or not all(isinstance(each, dict) for each in listed_fields):

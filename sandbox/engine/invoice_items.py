@@ -52,7 +52,7 @@ def add_lines(world: World, tx: Tx, doc: Doc, body: Doc) -> Doc:
     if doc["state"] == "void" or dec(doc["balance"]) <= 0 < dec(doc["total"]):
         raise refused("Items cannot be added to this invoice.")
     customer = customers.get(tx, doc["customer_id"])
-    doc["lines"] += read_lines(tx, body, customer)
+    doc["lines"] += [each | {"item_id": tx.next_id()} for each in read_lines(tx, body, customer)]
     invoices.retotal(tx, doc, customer)
     ledger.save_invoice(world, tx, doc)
     announce.invoice(world, tx, "invoice_updated", doc, "api")

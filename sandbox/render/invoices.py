@@ -13,6 +13,21 @@ from sandbox.tx import Doc, Tx
 if TYPE_CHECKING:
     from sandbox.world import World
 
+# fields of tax regimes and of projects, which this company has none of
+REGIONAL = (
+    "place_of_supply",
+    "gst_no",
+    "gst_treatment",
+    "tax_treatment",
+    "cfdi_usage",
+    "vat_treatment",
+    "vat_reg_no",
+)
+PROJECT = (
+    "project_id", "project_name", "expense_id", "expense_receipt_name", "tds_tax_id", "sat_item_key_code",
+    "unitkey_code", "hsn_or_sac",
+)  # fmt: skip
+
 
 def row(world: World, tx: Tx, doc: Doc) -> Doc:
     """One line of GET /invoices: both `number` and `invoice_number`, and `zipcode` in its addresses."""
@@ -119,6 +134,28 @@ def written(world: World, tx: Tx, doc: Doc) -> Doc:
         "client_viewed_time": "",
         "attachment_name": doc.get("attachment", ""),
         "custom_fields": [],
+        "invoice_items": [_written_line(world, tx, each, place) for place, each in enumerate(doc["lines"])],
+        "reference_number": doc.get("reference_number", ""),
+        "has_attachment": bool(doc.get("attachment")),
+        "is_pre_gst": False,
+        **dict.fromkeys(REGIONAL, ""),
+    }
+
+
+def _written_line(world: World, tx: Tx, line: Doc, place: int) -> Doc:
+    """A line of the writing shape: it has its place, its tax by name and what projects would add."""
+    tax = catalogue.tax(tx, line["tax_id"])
+    return _line(world, line) | {
+        "item_order": place,
+        "item_type": "sales",
+        "bcy_rate": values.number(world, line["price"]),
+        "discount": values.number(world, line["discount"]),
+        "unit": "",
+        "tax_name": tax["name"] if tax else "",
+        "tax_type": "tax" if tax else "",
+        "tax_percentage": values.number(world, tax["percentage"]) if tax else 0,
+        "time_entry_ids": [],
+        **dict.fromkeys(PROJECT, ""),
     }
 
 
@@ -170,6 +207,8 @@ def _line(world: World, line: Doc) -> Doc:
         "tax_exemption_id": "",
         "tax_exemption_code": "",
         "product_type": "service",
+        "account_id": "",
+        "account_name": "Sales",
         "tags": [],
         "item_custom_fields": [],
     }

@@ -254,6 +254,10 @@ def _credit_line(world: World, line: Doc) -> Doc:
         "tax_id": line["tax_id"],
         "price": values.number(world, line["price"]),
         "item_total": values.number(world, line["total"]),
+        "type": 1,
+        "tds_tax_id": "",
+        "sat_item_key_code": "",
+        "unitkey_code": "",
         "tags": [],
         "item_custom_fields": [],
     }
@@ -272,6 +276,7 @@ def _unbilled_line(world: World, line: Doc) -> Doc:
         "item_total": values.number(world, line["total"]),
         "tax_id": line["tax_id"],
         "product_type": "service",
+        "hsn_or_sac": "",
         "tax_exemption_id": "",
         "tax_exemption_code": "",
     }

@@ -65,6 +65,7 @@ def full(world: World, tx: Tx, sub: Doc) -> Doc:
         "plan": _plan(world, tx, sub),
         "addons": [_addon(world, tx, each, sub) for each in sub.get("addons", [])],
         "taxes": values.taxes(world, sub),
+        **_tax(world, tx, sub),
         "customer": _customer(customer),
         "contactpersons": _persons(tx, sub, customer),
         "notes": [],
@@ -173,6 +174,7 @@ def _plan(world: World, tx: Tx, sub: Doc) -> Doc:
         "tax_percentage": values.number(world, tax["percentage"]) if tax else "",
         "tax_type": "tax" if tax else "",
         "trial_days": plan.get("trial_days", 0),
+        "billing_cycles": sub["cycles"],
         "tags": [],
         "item_custom_fields": [],
     }
@@ -198,6 +200,19 @@ def _addon(world: World, tx: Tx, item: Doc, sub: Doc) -> Doc:
         "tax_id": line["tax_id"],
         "tags": [],
         "item_custom_fields": [],
+    }
+
+
+def _tax(world: World, tx: Tx, sub: Doc) -> Doc:
+    tax = catalogue.tax(tx, sub["plan"].get("tax_id", ""))
+    if tax is None:
+        return {"tax_id": "", "tax_name": "", "tax_percentage": "", "is_taxable": False}
+    percentage = values.number(world, tax["percentage"])
+    return {
+        "tax_id": tax["tax_id"],
+        "tax_name": tax["name"],
+        "tax_percentage": percentage,
+        "is_taxable": True,
     }
 
 

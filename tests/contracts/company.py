@@ -97,7 +97,11 @@ class Company:
     def subscribe(self, plan_code: str = "team-m", *, card: str | None = GOOD, **more: Any) -> Doc:
         """A subscription of a new customer, by card or (None) offline."""
         customer_id = more.pop("customer_id", None) or self.customer()
-        body: Doc = {"customer_id": customer_id, "plan": {"plan_code": plan_code} | more.pop("plan", {}), **more}
+        body: Doc = {
+            "customer_id": customer_id,
+            "plan": {"plan_code": plan_code} | more.pop("plan", {}),
+            **more,
+        }
         if card:
             body["card_id"] = self.card(customer_id, card)
         sub: Doc = self.post("/subscriptions", body)["subscription"]

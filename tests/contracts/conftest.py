@@ -6,12 +6,14 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.contracts.company import Company
 
 QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
-settings.register_profile("default", max_examples=4, deadline=None, suppress_health_check=QUIET)
+# no shrinking by default: an example is quick to read here, and slow to repeat
+ONCE = (Phase.explicit, Phase.reuse, Phase.generate)
+settings.register_profile("default", max_examples=4, deadline=None, suppress_health_check=QUIET, phases=ONCE)
 settings.register_profile("ci", max_examples=500, deadline=None, suppress_health_check=QUIET)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 

@@ -1,0 +1,99 @@
+"""Requests that Zoho's specs allow, drawn by hypothesis: types from the schema, meanings from the field's name.
+
+The specs type nearly everything as «string»; that a `starts_at` is a date and a `type` one of three words stands only
+in their prose.  Those meanings are here, and so are the fields that must name something that exists.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.contracts.spec import Schema
+
+WORDS = st.text(
+    st.characters(codec="utf-8", categories=["L", "N", "Zs", "P"]), min_size=1, max_size=30
+).filter(lambda text: bool(text.strip()))
+DAYS = st.dates().map(
+    lambda day: day.replace(
+        year=2026 + day.year % 4 if day.month != 2 else 2026, day=min(day.day, 28)
+    ).isoformat()
+)
+MONEY = st.decimals(min_value=0, max_value=5000, places=2, allow_nan=False).map(float)
+WHOLE = st.integers(min_value=1, max_value=20)
+EMAILS = st.from_regex(r"[a-z]{1,8}@example\.com", fullmatch=True)
+
+MEANINGS: dict[str, st.SearchStrategy[Any]] = {
+    "email": EMAILS,
+    "interval_unit": st.sampled_from(["weeks", "months", "years"]),
+    "interval": st.integers(1, 12),
+    "pricing_scheme": st.sampled_from(["unit", "volume", "tier", "package"]),
+    "discount_by": st.sampled_from(["percentage", "flat"]),
+    "discount_value": st.integers(1, 100),
+    "apply_to_plans": st.sampled_from(["all", "select", "none"]),
+    "apply_to_addons": st.sampled_from(["all", "select", "none"]),
+    "payment_mode": st.sampled_from(
+        ["check", "cash", "creditcard", "banktransfer", "bankremittance", "others"]
+    ),
+    "currency_code": st.sampled_from(["USD", "EUR", "GBP"]),
+    "billing_cycles": st.sampled_from([-1, 1, 12]),
+    "payment_terms": st.integers(0, 60),
+    "expiry_at": st.just("2030-12-31"),
+    "date": DAYS,
+    "due_date": DAYS,
+    "renewal_at": st.just("2035-01-01"),
+    "starts_at": st.just(""),
+    "price": MONEY,
+    "quantity": WHOLE,
+    "auto_collect": st.booleans(),
+    "type": st.sampled_from(["one_time"]),
+    "custom_fields": st.lists(st.fixed_dictionaries({"label": WORDS, "value": WORDS}), max_size=2),
+    "price_brackets": st.lists(st.fixed_dictionaries({"price": MONEY}), min_size=1, max_size=1),
+    "amount_applied": st.just(1),
+    "shipping_charge": MONEY.map(str),
+    "adjustment": MONEY,
+    "discount": st.just(0),
+    "is_taxable": st.booleans(),
+    "is_tds_registered": st.booleans(),
+    "to_mail_ids": st.lists(EMAILS, min_size=1, max_size=2),
+    "attachment": st.none(),
+    "can_send_in_mail": st.booleans(),
+}
+
+
+def drawn(schema: Schema | None, fixed: dict[str, Any], name: str = "") -> st.SearchStrategy[Any]:
+    """A strategy for one schema; `fixed` says what named fields must be, `...` that one must be left out."""
+    if schema is None:
+        return st.none()
+    if name in MEANINGS:
+        return MEANINGS[name]
+    if "oneOf" in schema or "anyOf" in schema:
+        return st.one_of([drawn(each, fixed) for each in schema.get("oneOf") or schema["anyOf"]])
+    kind = schema.get("type")
+    if kind == "object" or "properties" in schema:
+        return _object(schema, fixed)
+    if kind == "array":
+        return st.lists(drawn(schema.get("items", {}), fixed), min_size=1, max_size=2)
+    if schema.get("enum"):
+        return st.sampled_from(schema["enum"])
+    simple = {"integer": WHOLE, "number": MONEY, "boolean": st.booleans(), "string": WORDS}
+    return simple.get(str(kind), WORDS)
+
+
+# optional by the letter of the specs, but without them a request asks for nothing
+MEANT = ("discount_value", "invoice_items", "recurring_price")
+
+
+def _object(schema: Schema, fixed: dict[str, Any]) -> st.SearchStrategy[Any]:
+    always: dict[str, st.SearchStrategy[Any]] = {}
+    sometimes: dict[str, st.SearchStrategy[Any]] = {}
+    needed = schema.get("required", [])
+    for name, inner in schema.get("properties", {}).items():
+        if name in fixed:
+            if fixed[name] is not ...:
+                always[name] = st.just(fixed[name])
+            continue
+        chosen = always if name in needed or name in MEANT else sometimes
+        chosen[name] = drawn(inner, fixed, name)
+    return st.fixed_dictionaries(always, optional=sometimes)
