@@ -13,6 +13,7 @@ from threading import Lock
 from typing import Any
 
 KEPT = 5_000
+ID_DIGITS = 6
 MINUTES_KEPT = 24 * 60
 
 
@@ -81,4 +82,4 @@ class CallLog:
 def _operation(path: str) -> str:
     """The path with ids replaced, so that calls of one kind count together."""
     parts = path.removeprefix("/billing/v1").split("/")
-    return "/".join("{id}" if any(c.isdigit() for c in part) else part for part in parts)
+    return "/".join("{id}" if sum(c.isdigit() for c in part) >= ID_DIGITS else part for part in parts)

@@ -102,13 +102,13 @@ def test_staff_act_that_cannot_be_done_is_refused(bench: Bench, body: Any, statu
 def test_calls_are_counted_by_minute_and_shown_newest_first(bench: Bench) -> None:
     headers = bench.headers()
     bench.client.delete("/_control/calls")
-    for path in ("plans", "subscriptions/1"):
+    for path in ("plans", "subscriptions/5120000000000001"):
         bench.client.get(f"/billing/v1/{path}", headers=headers)
 
     seen = bench.control("calls")
 
     assert [call["path"] for call in seen["calls"]] == [
-        "/billing/v1/subscriptions/1",
+        "/billing/v1/subscriptions/5120000000000001",
         "/billing/v1/plans",
     ]
     assert (seen["total"], sum(seen["per_minute"].values())) == (2, 2)
