@@ -44,7 +44,7 @@ def create_zoho_authorization() -> Response:
         "admin/connect_leave.html",
         address=address,
         accounts_url=services.settings.zoho_accounts_url,
-        scopes=SCOPES,
+        asked=_by_module(" ".join(SCOPES)),
     )
 
 
@@ -126,6 +126,7 @@ def _status(problem: str = "", status: int = 200) -> Response:
         usage=usage,
         from_environment=bool(services.settings.zoho_refresh_token.get_secret_value()),
         configured=services.settings.zoho_organization_id,
+        granted=_by_module((found or {}).get("scope", "")),
         missing=_missing_scopes(found),
     )
 
@@ -136,6 +137,15 @@ def _missing_scopes(found: dict[str, Any] | None) -> list[str]:
     if not granted or "ZohoSubscriptions.fullaccess.all" in granted:
         return []
     return [scope for scope in SCOPES if scope not in granted]
+
+
+def _by_module(scopes: str) -> dict[str, str]:
+    """Put Zoho's scopes in words: what may be done with which kind of object."""
+    found: dict[str, list[str]] = {}
+    for scope in scopes.replace(",", " ").split():
+        module, _, operation = scope.removeprefix("ZohoSubscriptions.").partition(".")
+        found.setdefault(module, []).append(operation.lower())
+    return {module: ", ".join(operations) for module, operations in found.items()}
 
 
 def _connection() -> Connection:

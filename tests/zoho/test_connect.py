@@ -297,7 +297,7 @@ def test_staff_walk_through_the_pages(
     page = visitor.submit(action="/admin/zoho-connection/consent")
     assert page.url == "/admin/zoho-connection"
     assert page.shows("10000001")
-    assert page.shows("ZohoSubscriptions.subscriptions.CREATE")
+    assert page.shows("subscriptions create, read, update, delete")
     [trail] = conn.execute("select object_id from activity where action = 'zoho:connected'").fetchall()
     assert trail["object_id"] == "10000001"
     page = visitor.get("/admin/zoho-connection/return?state=forged&code=1", status=422)
