@@ -13,6 +13,7 @@ from sandbox.control.state import counts, rendered
 from sandbox.control.state import listed as all_of
 from sandbox.store import Doc, Tx
 from sandbox.supabase_auth import demo_totp_code
+from sandbox.webhooks import schedule
 from sandbox.world import World, current
 
 blueprint = Blueprint("console_company", __name__, url_prefix="/console")
@@ -29,7 +30,7 @@ BELOW = {
 def overview() -> ResponseReturnValue:
     world = current()
     with world.store.read() as tx:
-        latest = tx.find(events.KIND, desc=True, limit=8) if tx.count(events.KIND) else []
+        latest = tx.find(events.KIND, desc=True, limit=8) if schedule.has_any(tx, events.KIND) else []
         states = _tally(world, tx)
     log: CallLog = current_app.extensions["sandbox_calls"]
     return render_template(
@@ -97,7 +98,7 @@ def calls() -> ResponseReturnValue:
 
 
 def _below(world: World, tx: Tx, kind: str, column: str, subject_id: str) -> list[Doc]:
-    if not tx.count(kind):
+    if not schedule.has_any(tx, kind):
         return []
     found = tx.find(kind, where={column: subject_id}, desc=True, limit=PER_PAGE)
     return [rendered(world, tx, kind, doc) for doc in found]
@@ -128,5 +129,5 @@ def _tally(world: World, tx: Tx) -> dict[str, dict[str, int]]:
     return {
         kind: {name: n for name, where in states.items() if (n := tx.count(kind, where=where))}
         for kind, states in _states(world).items()
-        if tx.count(kind)
+        if schedule.has_any(tx, kind)
     }

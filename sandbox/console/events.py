@@ -23,7 +23,7 @@ def listed() -> ResponseReturnValue:
     with current().store.read() as tx:
         where = {"event_type": wanted} if wanted else None
         found = []
-        if tx.count(events.KIND):
+        if schedule.has_any(tx, events.KIND):
             offset = (page - 1) * PER_PAGE
             found = tx.find(events.KIND, where=where, desc=True, limit=PER_PAGE + 1, offset=offset)
     more = len(found) > PER_PAGE
@@ -38,7 +38,7 @@ def shown(event_id: str) -> ResponseReturnValue:
         if doc is None:
             abort(404)
         sent = []
-        if tx.count(schedule.KIND):
+        if schedule.has_any(tx):
             sent = tx.find(schedule.KIND, where={"event_id": event_id})
     body = events.envelope(world, doc)
     return render_template("console/event.html", event=doc, body=body, sent=sent)
@@ -57,7 +57,7 @@ def resend(event_id: str) -> Response:
 def webhooks() -> ResponseReturnValue:
     with current().store.read() as tx:
         found = tx.find(endpoints.KIND)
-        failed = tx.count(schedule.KIND, where={"status": "failure"}) if tx.count(schedule.KIND) else 0
+        failed = tx.count(schedule.KIND, where={"status": "failure"}) if schedule.has_any(tx) else 0
     return render_template("console/webhooks.html", endpoints=found, failed=failed)
 
 

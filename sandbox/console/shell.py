@@ -46,7 +46,7 @@ def surroundings() -> dict[str, Any]:
     world = current()
     with world.store.read() as tx:
         sky = weather.read(tx)
-        waiting = tx.count(schedule.KIND, where={"status": "scheduled"}) if _any(tx) else 0
+        waiting = tx.count(schedule.KIND, where={"status": "scheduled"}) if schedule.has_any(tx) else 0
     return {
         "navigation": NAVIGATION,
         "here": request.path,
@@ -58,10 +58,6 @@ def surroundings() -> dict[str, Any]:
         "said": request.args.get("said", ""),
         "wrong": request.args.get("wrong", ""),
     }
-
-
-def _any(tx: Any) -> bool:
-    return bool(tx.count(schedule.KIND))
 
 
 def forecast(sky: Doc) -> str:

@@ -56,7 +56,7 @@ def show_events() -> ResponseReturnValue:
     """Events with their payload and every delivery attempt, newest first."""
     world, page, per_page = current(), number("page", 1, 1_000_000), number("per_page", 200, MOST)
     with world.store.read() as tx:
-        if not tx.count(events.KIND):
+        if not schedule.has_any(tx, events.KIND):
             return jsonify(events=[], page_context={"page": page, "has_more_page": False})
         wanted = request.args.get("event_type")
         where = {"event_type": wanted} if wanted else None
@@ -79,7 +79,7 @@ def resend(event_id: str) -> ResponseReturnValue:
 def show_deliveries() -> ResponseReturnValue:
     with current().store.read() as tx:
         wanted = {key: request.args[key] for key in ("status", "event_id") if key in request.args}
-        if not tx.count(schedule.KIND):
+        if not schedule.has_any(tx):
             return jsonify(deliveries=[], waiting=0)
         found = tx.find(schedule.KIND, where=wanted, desc=True, limit=number("limit", 200, MOST))
         waiting = tx.count(schedule.KIND, where={"status": "scheduled"})
@@ -95,7 +95,7 @@ def pump() -> ResponseReturnValue:
 
 def with_deliveries(world: World, tx: Tx, doc: Doc) -> Doc:
     sent = []
-    if tx.count(schedule.KIND):
+    if schedule.has_any(tx):
         sent = tx.find(schedule.KIND, where={"event_id": doc["event_id"]})
     return events.detail(world, doc) | {"deliveries": sent}
 

@@ -32,7 +32,7 @@ def show() -> ResponseReturnValue:
     with world.store.read() as tx:
         asked = (kind,) if kind else KINDS
         found = {each: listed(world, tx, each, page, per_page) for each in asked}
-        totals = counts(world)
+        totals = {each: count(tx, each) for each in asked}
     more = any(page * per_page < totals[each] for each in asked)
     context = {"page": page, "per_page": per_page, "has_more_page": more}
     beside = {"total": totals[kind]} if kind else {"counts": totals, "now": world.clock.now().isoformat()}
@@ -49,7 +49,12 @@ def listed(world: World, tx: Tx, kind: str, page: int, per_page: int) -> list[Do
 def counts(world: World) -> dict[str, int]:
     """How many of each kind there are."""
     with world.store.read() as tx:
-        return {kind: tx.count(stored(kind)[0], where=stored(kind)[1]) for kind in KINDS}
+        return {kind: count(tx, kind) for kind in KINDS}
+
+
+def count(tx: Tx, kind: str) -> int:
+    table, where = stored(kind)
+    return tx.count(table, where=where)
 
 
 def stored(kind: str) -> tuple[str, dict[str, str]]:

@@ -100,7 +100,7 @@ class Courier:
     def _due(self, endpoint: str, *, everything: bool = False) -> list[Doc]:
         now = self._world.clock.now().timestamp()
         with self._world.store.read() as tx:
-            if not tx.count(schedule.KIND):
+            if not schedule.has_any(tx):
                 return []
             where = {"waits_for": endpoint, "due": ("<=", float("inf") if everything else now)}
             return tx.find(schedule.KIND, where=where, order="due", limit=BATCH)
@@ -115,7 +115,7 @@ class Courier:
 
 
 def _next(tx: Tx, endpoint: str) -> list[float]:
-    if not tx.count(schedule.KIND):
+    if not schedule.has_any(tx):
         return []
     rows = tx.find(schedule.KIND, where={"waits_for": endpoint}, order="due", limit=1)
     return [row["due"] for row in rows]

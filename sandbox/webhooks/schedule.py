@@ -50,6 +50,11 @@ def add(tx: Tx, event: Doc, endpoint: Doc, due: float, *, fate: str = "", copy: 
     return doc
 
 
+def has_any(tx: Tx, kind: str = KIND) -> bool:
+    """Whether a kind was ever written: only then it has the columns that one asks for."""
+    return bool(tx.ids(kind, limit=1))
+
+
 def put(tx: Tx, doc: Doc) -> None:
     """Write the row; `waits_for` finds what an endpoint still has to get."""
     waiting = doc["webhook_id"] if doc["status"] == "scheduled" else None

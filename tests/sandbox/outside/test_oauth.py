@@ -243,6 +243,22 @@ def test_1_1_another_data_centre_does_not_know_the_code(bench: Bench) -> None:
     assert there["api_domain"].endswith("/dc/in")
 
 
+@pytest.mark.parametrize("location", ["us", "eu", "in", "au", "jp", "ca", "sa", "cn"])
+def test_1_1_every_data_centre_calls_back_and_takes_its_code(bench: Bench, location: str) -> None:
+    bench.control("settings", {"data_center_hosts": "prefix"})
+
+    back = consent(bench, location=location)
+    host = back["accounts-server"].removeprefix(bench.world.settings.base_url)
+    form = {"grant_type": "authorization_code", "redirect_uri": CALLBACK, "code": back["code"]}
+    answer = bench.client.post(f"{host}/oauth/v2/token", data=form | READY).json
+
+    assert back["location"] == location
+    assert {"access_token", "refresh_token"} <= set(answer)
+    api = answer["api_domain"].removeprefix(bench.world.settings.base_url)
+    headers = {"Authorization": f"Zoho-oauthtoken {answer['access_token']}"}
+    assert bench.client.get(f"{api}/billing/v1/events", headers=headers).status_code == 200
+
+
 def test_1_1_serverinfo_lists_the_eight_and_uk_only_by_switch_u16(bench: Bench) -> None:
     eight = bench.client.get("/oauth/serverinfo").json["locations"]
     bench.control("settings", {"u16_uk_uae": True})
