@@ -206,7 +206,7 @@ def test_sessions_are_listed_and_ended_one_by_one(ada: Visitor, app: Flask) -> N
     phone = Visitor(app, headers={"User-Agent": "Mozilla/5.0 (iPhone; CPU iPhone OS) Safari/605"})
     phone.sign_in("ada@example.com")
     page = ada.get("/account/sessions")
-    assert page.heading == "You are signed in in 2 browsers"
+    assert page.heading == "2 browsers are signed in"
     assert page.shows("Safari on iPhone")
     form = next(
         form
@@ -215,7 +215,7 @@ def test_sessions_are_listed_and_ended_one_by_one(ada: Visitor, app: Flask) -> N
     )
     ada.submit(action=form["action"])
     assert phone.get("/account").heading == "Sign in"
-    assert ada.get("/account/sessions").heading == "You are signed in in one browser"
+    assert ada.get("/account/sessions").heading == "Only this browser is signed in"
 
 
 def test_signing_out_everywhere(ada: Visitor, app: Flask) -> None:
