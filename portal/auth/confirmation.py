@@ -21,6 +21,7 @@ from portal.people.auth_errors import IdentityError, LinkExpired
 from portal.people.supabase_auth import Identity, LinkKind, SignedIn
 from portal.people.users import Disabled
 from portal.sealing import Unsealable
+from portal.sync import acts
 from portal.web import guard, personal_mail, trail
 from portal.web.current import client_ip, current_services, current_session
 from portal.web.forms import query
@@ -134,6 +135,8 @@ def _store_address(identity: Identity) -> None:
         if before is not None and before.email != identity.email:
             personal_mail.tell(conn, before, "email", before.email, identity.email)
     trail.record_own("email:changed", identity.user_id, is_staff=identity.is_staff)
+    if before is not None and before.email != identity.email:
+        acts.carry_address(current_services(), identity.user_id, before.email, identity.email)
 
 
 def _in_address() -> Link | None:

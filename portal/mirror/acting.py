@@ -53,7 +53,9 @@ where account_id = %(account_id)s and gone_at is null
 order by is_primary desc nulls last, created_at
 """
 _CUSTOMER = """
-select c.*, a.zoho_customer_id from billing.accounts a
+select c.*, a.zoho_customer_id,
+  coalesce((select o.raw ->> 'country' from billing.organization o limit 1), '') as country
+from billing.accounts a
 left join billing.customers c on c.zoho_id = a.zoho_customer_id
 where a.id = %(account_id)s
 """

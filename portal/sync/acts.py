@@ -7,6 +7,7 @@ brings what may have changed into the mirror by the one refresh path.
 
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import structlog
 
@@ -35,6 +36,15 @@ def run(services: "Services", wish: intents.Wish) -> Intent:
     with transaction.as_web(services.pool, wish.user_id) as conn:
         intent = intents.record(conn, wish)
     return intents.perform(services, ACTS, intent.id)
+
+
+def carry_address(services: "Services", user_id: UUID, old: str, new: str) -> None:
+    """Carry a confirmed change of an owner's address to Zoho's customer; what fails now is tried again."""
+    for wish in customers.carry_address(services, user_id, old, new):
+        try:
+            run(services, wish)
+        except PortalError as trouble:
+            log.warning("address not carried", account=str(wish.account_id), problem=trouble.message)
 
 
 def resolve_due(services: "Services", limit: int = 20) -> int:

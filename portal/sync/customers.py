@@ -7,7 +7,7 @@ gets a customer of its own rather than a look at somebody else's invoices.
 """
 
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from portal.db import transaction
 from portal.db.transaction import Conn
@@ -24,6 +24,15 @@ _TAKEN = "select zoho_customer_id as id from billing.accounts where zoho_custome
 _LINK = """
 update billing.accounts set zoho_customer_id = %(zoho_id)s, updated_at = now()
 where id = %(account_id)s and zoho_customer_id is null
+"""
+_STORE_EMAIL = """
+update billing.accounts set billing_email = %(email)s, updated_at = now()
+where id = %(account_id)s and billing_email <> %(email)s
+"""
+_OWN_BY_EMAIL = """
+select a.id, a.zoho_customer_id from billing.accounts a
+join billing.members m on m.account_id = a.id and m.role = 'owner'
+where m.user_id = %(user_id)s and lower(a.billing_email) = lower(%(old)s)
 """
 _ATTEMPTS = """
 select count(*) as n from billing.intents
@@ -60,6 +69,38 @@ def ensure(services: "Services", account_id: UUID, user_id: UUID | None) -> str:
     if intent.state == "unknown":
         intent = intents.resolve(services, {wish.kind: CREATE_CUSTOMER}, intent.id)
     return _customer_of(services, intent)
+
+
+def store_billing_email(services: "Services", account_id: UUID, email: str) -> None:
+    """Keep the address that invoices go to; a customer made later gets it too."""
+    with transaction.as_worker(services.pool) as conn:
+        conn.execute(_STORE_EMAIL, {"account_id": account_id, "email": email})
+
+
+def carry_address(services: "Services", user_id: UUID, old: str, new: str) -> list[Wish]:
+    """Store an owner's confirmed new address where theirs was the billing address.
+
+    Returns the acts that carry it to Zoho; the caller performs them.
+    """
+    wishes = []
+    with transaction.as_worker(services.pool) as conn:
+        for row in conn.execute(_OWN_BY_EMAIL, {"user_id": user_id, "old": old}).fetchall():
+            conn.execute(_STORE_EMAIL, {"account_id": row["id"], "email": new})
+            if row["zoho_customer_id"]:
+                wishes.append(_address_wish(row["id"], user_id, row["zoho_customer_id"], new))
+    return wishes
+
+
+def _address_wish(account_id: UUID, user_id: UUID, customer_id: str, email: str) -> Wish:
+    return Wish(
+        key=str(uuid4()),
+        kind="update_customer",
+        account_id=account_id,
+        user_id=user_id,
+        request={"fields": {"email": email}},
+        subject_kind="customer",
+        subject_zoho_id=customer_id,
+    )
 
 
 def _customer_of(services: "Services", intent: Intent) -> str:
