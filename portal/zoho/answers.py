@@ -15,6 +15,7 @@ from portal import clock
 from portal.zoho.errors import (
     CONCURRENCY_LIMIT,
     DAILY_LIMIT,
+    INTERNAL_ERROR,
     THROTTLED,
     TOKEN_REFUSED,
     BadAnswer,
@@ -55,8 +56,9 @@ def read(answer: Answer, *, writes: bool) -> Raw:
             f"Zoho refuses this organisation or operation (code {code}, HTTP 403)",
             "check ZOHO_ORGANIZATION_ID and that the user who connected belongs to it",
         )
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise _failed(f"Zoho answered {status}", status, writes=writes)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or code == INTERNAL_ERROR:
+        # "Internal error" is no refusal, whatever its status: who knows how far it got.
+        raise _failed(f"Zoho answered {status}, code {code}", status, writes=writes)
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST or status < HTTPStatus.OK:
         raise _not_understood(f"HTTP {status}, not followed", status, writes=writes)
     return _said(found, code, status, writes=writes)

@@ -61,6 +61,7 @@ def meaning(given: Answer, *, writes: bool = False) -> type[BaseException] | Non
         (429, HTML, RateLimited, RateLimited),
         (400, {"code": 1070}, RateLimited, RateLimited),
         (500, {"code": 1000}, Unreachable, OutcomeUnknown),
+        (200, {"code": 1000}, Unreachable, OutcomeUnknown),
         (502, HTML, Unreachable, OutcomeUnknown),
         (200, b"", BadAnswer, OutcomeUnknown),
         (200, HTML, BadAnswer, OutcomeUnknown),
