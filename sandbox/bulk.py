@@ -1,8 +1,8 @@
 """Many customers at once: N subscriptions with a year of invoices and payments, for size and speed.
 
-One customer of each plan is billed by the real engine; its documents become patterns, and every generated customer
-is printed from them with its own ids, names and dates.  So the shapes are the engine's own and only the numbers
-are drawn, always alike for the same N.
+One customer of each plan is billed by the real engine; its documents become patterns, and every generated
+customer is printed from them with its own ids, names and dates.  So the shapes are the engine's own and
+only the numbers are drawn, always alike for the same N.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sandbox import catalogue, dates, prototypes
 from sandbox import seed as demo
@@ -71,14 +71,22 @@ def generate(world: World, tx: Tx, count: int) -> None:
     accounts = list(draw(world, tx, count))
     calendar = Calendar(world)
     dropped = tx.drop_indexes((*OWN_KINDS, *TERM_KINDS))
-    for kind in OWN_KINDS:
+    for done, kind in enumerate(OWN_KINDS):
+        _tell(world, done)
         marks = ((each, own_marks(calendar, each)) for each in accounts)
         _print(tx, kind, patterns, marks)
     invoices = tx.reserve_numbers("INV-", sum(each.months for each in accounts))
     payments = tx.reserve_numbers("", sum(each.months for each in accounts))
-    for kind in TERM_KINDS:
+    for done, kind in enumerate(TERM_KINDS):
+        _tell(world, len(OWN_KINDS) + MONTHS * done)  # a customer has one of these a month
         _print(tx, kind, patterns, term_marks(calendar, accounts, invoices, payments))
+    _tell(world, len(OWN_KINDS) + MONTHS * len(TERM_KINDS))
     tx.make_indexes(dropped)
+
+
+def _tell(world: World, done: int) -> None:
+    """Say how far it is, for who watches a long reset."""
+    world.progress.update(done=done, total=len(OWN_KINDS) + MONTHS * len(TERM_KINDS))
 
 
 def draw(world: World, tx: Tx, count: int) -> Iterator[Account]:

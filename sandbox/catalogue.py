@@ -1,6 +1,7 @@
 """What is sold: products, plans, addons, coupons and taxes, looked up by the codes that Zoho's clients use.
 
-Looked-up documents are shared inside a transaction, so readers must not change them; `save` forgets the shared one.
+Looked-up documents are shared inside a transaction, so readers must not change them; `save` forgets the
+shared one.
 """
 
 from __future__ import annotations
@@ -70,7 +71,9 @@ def tax(tx: Tx, tax_id: str) -> Doc | None:
 
 
 def addon_amount(addon: Doc, quantity: int, price: Decimal | None = None) -> Decimal:
-    """What `quantity` of an addon costs by its pricing scheme; a price of the subscription overrides the scheme."""
+    """What `quantity` of an addon costs by its pricing scheme; a price of the subscription overrides the
+    scheme.
+    """
     if price is not None:
         return price * quantity
     scheme, brackets = addon.get("scheme", "unit"), addon["brackets"]

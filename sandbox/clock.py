@@ -13,7 +13,9 @@ OFFSET = "clock_offset_s"
 
 
 class Clock:
-    """The organisation's time.  It ticks with real time; `advance_to` moves it forward, nothing moves it back."""
+    """The organisation's time.  It ticks with real time; `advance_to` moves it forward, nothing moves it
+    back.
+    """
 
     def __init__(self, store: Store, zone: str) -> None:
         self.zone = ZoneInfo(zone)
@@ -71,7 +73,7 @@ class StillClock(Clock):
         """Where it was put."""
         return self.moment
 
-    def advance_to(self, moment: datetime, tx: Tx | None = None) -> None:
+    def advance_to(self, moment: datetime, tx: Tx | None = None) -> None:  # noqa: ARG002 - as Clock's
         """Put it somewhere later."""
         if moment < self.moment:
             raise ValueError("time only goes forward")

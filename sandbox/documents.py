@@ -47,7 +47,8 @@ def credit_note_pdf(world: World, tx: Tx, doc: Doc) -> bytes:
 def invoice_html(world: World, tx: Tx, doc: Doc) -> str:
     """An invoice as a bare page."""
     rows = "".join(
-        f"<tr><td>{escape(each['name'])}</td><td>{each['quantity']}</td><td>{_money(doc, each['total'])}</td></tr>"
+        f"<tr><td>{escape(each['name'])}</td><td>{each['quantity']}</td>"
+        f"<td>{_money(doc, each['total'])}</td></tr>"
         for each in doc["lines"]
     )
     title = f"Invoice {escape(doc['number'])}"

@@ -27,7 +27,9 @@ def failed(code: int, message: str, status: int = 400) -> Response:
 
 
 def localised(message: str) -> str:
-    """The message in the organisation's language; clients must not branch on it, and here they can learn that."""
+    """The message in the organisation's language; clients must not branch on it, and here they can learn
+    that.
+    """
     language = current().settings.message_language
     if language == "en":
         return message

@@ -1,5 +1,7 @@
-"""Refusals in Zoho's words.  Codes 1002, 2006, 3004, 101002, 102001 and 100502 are recorded; see docs/sandbox.md
-for the ones that nobody has recorded and that are therefore ours."""
+"""Refusals in Zoho's words.  Codes 1002, 2006, 3004, 101002, 102001 and 100502 are recorded; see
+docs/sandbox.md
+for the ones that nobody has recorded and that are therefore ours.
+"""
 
 from __future__ import annotations
 

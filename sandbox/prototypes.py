@@ -1,4 +1,6 @@
-"""Patterns for generated customers: the engine bills one, and its documents are turned into texts with marks."""
+"""Patterns for generated customers: the engine bills one, and its documents are turned into texts with
+marks.
+"""
 
 from __future__ import annotations
 
@@ -155,7 +157,7 @@ def _row(tx: Tx, kind: str, customer_id: str) -> tuple[Doc, Doc]:
     """A document of the prototype with its columns."""
     names = tx.columns(kind)
     found = [row for row in tx.rows(kind, names) if customer_id in (row[0], row[1].get("customer_id"))]
-    id_, doc, *values = found[-1]
+    _, doc, *values = found[-1]
     return doc, dict(zip(names, values, strict=True))
 
 

@@ -19,20 +19,22 @@ from sandbox.world import JOB_HOUR, World
 
 ORGANIZATION = "Northwind Cloud"
 HISTORY_DAYS = 160
-TAX_ID = "5120000000000801"
+FRANK_LEFT, ERIN_LEAVES = 20, 10
+TAX_ID, AUTHORITY_ID = "5120000000000801", "5120000000000811"
+PRODUCTS = {"workspace": "Team workspace", "analytics": "Analytics"}
 CARD = "4111111111111111"
 FAILS_LATER = "4000000000000341"
 
 PLANS = (
-    ("team-m", "Team monthly", "49", 1, "months", 0, "0", "workspace"),
-    ("team-y", "Team yearly", "490", 1, "years", 0, "0", "workspace"),
-    ("starter-m", "Starter monthly", "19", 1, "months", 14, "0", "workspace"),
-    ("starter-y", "Starter yearly", "190", 1, "years", 14, "0", "workspace"),
-    ("scale-m", "Scale monthly", "199", 1, "months", 0, "99", "workspace"),
-    ("scale-y", "Scale yearly", "1990", 1, "years", 0, "99", "workspace"),
-    ("free", "Free", "0", 1, "months", 0, "0", "workspace"),
-    ("analytics-m", "Analytics monthly", "29", 1, "months", 0, "0", "analytics"),
-    ("analytics-y", "Analytics yearly", "290", 1, "years", 0, "0", "analytics"),
+    ("team-m", "Team monthly", "49", "months", 0, "0", "workspace"),
+    ("team-y", "Team yearly", "490", "years", 0, "0", "workspace"),
+    ("starter-m", "Starter monthly", "19", "months", 14, "0", "workspace"),
+    ("starter-y", "Starter yearly", "190", "years", 14, "0", "workspace"),
+    ("scale-m", "Scale monthly", "199", "months", 0, "99", "workspace"),
+    ("scale-y", "Scale yearly", "1990", "years", 0, "99", "workspace"),
+    ("free", "Free", "0", "months", 0, "0", "workspace"),
+    ("analytics-m", "Analytics monthly", "29", "months", 0, "0", "analytics"),
+    ("analytics-y", "Analytics yearly", "290", "years", 0, "0", "analytics"),
 )
 ADDONS = (
     ("seat-m", "Extra seat", "9", "recurring", "months", ("team-m", "starter-m", "scale-m")),
@@ -78,60 +80,37 @@ def seed(world: World, tx: Tx, name: str, previous: Tx | None = None) -> None:
 
 
 def goods(world: World, tx: Tx) -> None:
-    """Taxes, products, plans, addons and coupons."""
-    authority = {
-        "tax_authority_id": "5120000000000811",
-        "tax_authority_name": "Department of Revenue",
-        "description": "",
-    }
-    tax = {"tax_id": TAX_ID, "name": "Sales tax", "percentage": format(world.settings.tax_percentage, "f")}
-    tx.put("tax_authorities", authority["tax_authority_id"], authority)
-    tx.put(
-        "taxes",
-        TAX_ID,
-        tax
-        | {"authority_id": authority["tax_authority_id"], "authority_name": authority["tax_authority_name"]},
-    )
-    ids = {}
-    for key, name in (("workspace", "Team workspace"), ("analytics", "Analytics")):
-        ids[key] = tx.next_id()
-        products.save(world, tx, _new(world, {"product_id": ids[key], "name": name, "description": ""}))
-    for code, name, price, interval, unit, trial, fee, product in PLANS:
-        plan = {"plan_id": tx.next_id(), "code": code, "name": name, "price": price, "interval": interval}
-        plan |= {
-            "interval_unit": unit,
-            "trial_days": trial,
-            "setup_fee": fee,
-            "product_id": ids[product],
-            "cycles": -1,
-        }
-        _coded(world, tx, "plans", plan | {"tax_id": TAX_ID})
+    """A tax, products, plans, addons and coupons."""
+    _taxes(world, tx)
+    made = {key: _product(world, tx, name) for key, name in PRODUCTS.items()}
+    for code, name, price, unit, trial, fee, product in PLANS:
+        plan: Doc = {"plan_id": tx.next_id(), "code": code, "name": name, "price": price, "interval": 1}
+        plan |= {"interval_unit": unit, "trial_days": trial, "setup_fee": fee, "cycles": -1}
+        _coded(world, tx, "plans", plan | {"product_id": made[product], "tax_id": TAX_ID})
     for code, name, price, kind, unit, plans in ADDONS:
-        addon = {
-            "addon_id": tx.next_id(),
-            "code": code,
-            "name": name,
-            "brackets": [{"price": price}],
-            "scheme": "unit",
-        }
-        addon |= {"type": kind, "interval_unit": unit, "plans": list(plans), "all_plans": not plans}
-        _coded(
-            world,
-            tx,
-            "addons",
-            addon | {"product_id": ids["workspace"], "tax_id": TAX_ID, "unit_name": "seat"},
-        )
+        addon: Doc = {"addon_id": tx.next_id(), "code": code, "name": name, "type": kind, "scheme": "unit"}
+        addon |= {"brackets": [{"price": price}], "interval_unit": unit, "unit_name": "seat"}
+        addon |= {"plans": list(plans), "all_plans": not plans, "product_id": made["workspace"]}
+        _coded(world, tx, "addons", addon | {"tax_id": TAX_ID})
     for code, name, value, kind, duration in COUPONS:
-        coupon = {
-            "coupon_id": tx.next_id(),
-            "code": code,
-            "name": name,
-            "discount_value": value,
-            "type": kind,
-        }
-        coupon |= {"duration": duration, "discount_by": "percentage", "product_id": ids["workspace"]}
+        coupon: Doc = {"coupon_id": tx.next_id(), "code": code, "name": name, "discount_value": value}
+        coupon |= {"type": kind, "duration": duration, "discount_by": "percentage", "max_redemption": 0}
         last = (world.clock.today() - timedelta(days=200)).isoformat() if code == "EXPIRED5" else ""
-        _coded(world, tx, "coupons", coupon | {"expiry_at": last, "max_redemption": 0})
+        _coded(world, tx, "coupons", coupon | {"product_id": made["workspace"], "expiry_at": last})
+
+
+def _taxes(world: World, tx: Tx) -> None:
+    name, id_ = "Department of Revenue", AUTHORITY_ID
+    authority = {"tax_authority_id": id_, "tax_authority_name": name, "description": ""}
+    tax = {"tax_id": TAX_ID, "name": "Sales tax", "percentage": format(world.settings.tax_percentage, "f")}
+    tx.put("tax_authorities", id_, authority)
+    tx.put("taxes", TAX_ID, tax | {"authority_id": id_, "authority_name": name})
+
+
+def _product(world: World, tx: Tx, name: str) -> str:
+    id_ = tx.next_id()
+    products.save(world, tx, _new(world, {"product_id": id_, "name": name, "description": ""}))
+    return id_
 
 
 def _live(past: World, tx: Tx, days: int) -> None:
@@ -150,10 +129,10 @@ def _sign_up(past: World, tx: Tx, days_ago: int) -> None:
     for when, name, email, plan, payment, more in PEOPLE:
         if when == days_ago:
             _customer(past, tx, name, email, plan, payment, dict(more))
-    if days_ago == 20:
+    if days_ago == FRANK_LEFT:
         sub = _of(tx, "frank@example.com")
         lifecycle.cancel(past, tx, sub["subscription_id"], at_end=False, source="user")
-    if days_ago == 10:
+    if days_ago == ERIN_LEAVES:
         sub = _of(tx, "erin@example.com")
         lifecycle.cancel(past, tx, sub["subscription_id"], at_end=True, source="user")
 

@@ -1,8 +1,9 @@
 """One SQLite file that remembers the world: JSON documents, a few indexed columns beside each, and counters.
 
-Decisions: a kind is a table; a column exists once a document was put with it.  Writers are serialised by a lock
-of ours, readers see the last commit and never wait (WAL).  `synchronous=NORMAL` loses nothing when the process is
-killed, only when the machine is.  A reset builds a new file and then points at it, so it is never half done.
+Decisions: a kind is a table; a column exists once a document was put with it.  Writers are serialised by
+a lock of ours, readers see the last commit and never wait (WAL).  `synchronous=NORMAL` loses nothing when
+the process is killed, only when the machine is.  A reset builds a new file and then points at it, so it
+is never half done.
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[Tx]:
-        """Write: one at a time; commits at the end, rolls back on an exception, joins the thread's open one."""
+        """Write: one at a time; commits at the end, rolls back on an exception, joins the thread's open
+        one.
+        """
         if (running := getattr(self._local, "tx", None)) is not None:
             yield running
             return

@@ -1,4 +1,6 @@
-"""The world: settings, store and clock together, and the few acts that touch all of it (emit, advance, reset)."""
+"""The world: settings, store and clock together, and the few acts that touch all of it (emit, advance,
+reset).
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,8 @@ class World:
             tx.after_commit(self.wake.set)
 
     def reset(self, seed: str = "demo", subscriptions: int = 0) -> None:
-        """Start a fresh world; each part of the sandbox may fill it through its `seed(world, tx, seed, previous)`.
+        """Start a fresh world; each part of the sandbox may fill it through its `seed(world, tx, seed,
+        previous)`.
 
         `previous` reads the world that is about to go, for what a part wants to carry over.
         """
@@ -65,7 +68,7 @@ class World:
         fresh.clock = StillClock(self.settings.time_zone, real_now())
         with self._moving:
             with self.store.read() as previous:
-                self.store.replace(lambda tx: fresh._fill(tx, seed, subscriptions, previous))
+                self.store.replace(lambda tx: fresh.fill(tx, seed, subscriptions, previous))
             self._read_again()
 
     def replace(self, fill: Callable[[Tx], None]) -> None:
@@ -82,7 +85,8 @@ class World:
     def advance_to(self, moment: datetime) -> None:
         """Let time go on to `moment`, running the 06:00 job of every day on the way.
 
-        Each day commits by itself, so a long move shows its progress and a killed one goes on where it stopped.
+        Each day commits by itself, so a long move shows its progress and a killed one goes on where it
+        stopped.
         """
         if moment < self.clock.now() - timedelta(seconds=1):
             raise ValueError("time only goes forward")
@@ -145,7 +149,8 @@ class World:
             if getattr(self.settings, name) != value:
                 setattr(self.settings, name, value)
 
-    def _fill(self, tx: Tx, seed: str, subscriptions: int, previous: Tx) -> None:
+    def fill(self, tx: Tx, seed: str, subscriptions: int, previous: Tx) -> None:
+        """What a fresh world begins with."""
         tx.set_meta("seeded", seed)
         now = self.clock.now()
         done = now.date() if now.hour >= JOB_HOUR else now.date() - timedelta(days=1)

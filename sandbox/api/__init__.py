@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from sandbox.api import (
     addons,
@@ -30,9 +30,23 @@ from sandbox.envelope import failed
 from sandbox.errors import INTERNAL, INVALID_URL, WRONG_METHOD, ZohoError
 
 MODULES = (
-    addons, cards, coupons, credit_notes, customers, invoice_actions, invoices, organizations, payments, plans,
-    products, subscription_actions, subscription_money, subscriptions, transactions, unbilled_charges,
-)  # fmt: skip
+    addons,
+    cards,
+    coupons,
+    credit_notes,
+    customers,
+    invoice_actions,
+    invoices,
+    organizations,
+    payments,
+    plans,
+    products,
+    subscription_actions,
+    subscription_money,
+    subscriptions,
+    transactions,
+    unbilled_charges,
+)
 PREFIX = "/billing/v1/"
 LOG = logging.getLogger("sandbox.api")
 
@@ -52,9 +66,9 @@ def _refused(error: ZohoError) -> Response:
 def _http(error: HTTPException) -> Response | HTTPException:
     if not request.path.startswith(PREFIX):
         return error
-    if error.code == 405:
+    if isinstance(error, MethodNotAllowed):
         return failed(WRONG_METHOD, "The HTTP method is not allowed for this URL.", 405)
-    if error.code == 404:
+    if isinstance(error, NotFound):
         return failed(INVALID_URL, "Invalid URL Passed", 404)
     return failed(2, "Invalid value passed for JSON", error.code or 400)
 
@@ -62,5 +76,5 @@ def _http(error: HTTPException) -> Response | HTTPException:
 def _broken(error: Exception) -> Response:
     if not request.path.startswith(PREFIX):
         raise error
-    LOG.exception("an operation failed")
+    LOG.error("an operation failed", exc_info=error)
     return failed(INTERNAL, "Internal error", 500)

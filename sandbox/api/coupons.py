@@ -24,6 +24,7 @@ LIST = Listing(
     },
     {"created_time": "seq", "coupon_code": "code"},
 )
+WHOLE = 100
 SCOPES = ("all", "select", "none")
 
 
@@ -37,7 +38,7 @@ def create(world: World, tx: Tx) -> Response:
         raise ZohoError(100502, "The coupon code already exists.")
     by = fields.choice(asked, "discount_by", ("percentage", "flat"), "percentage")
     value = fields.amount(asked, "discount_value")
-    if value is None or (by == "percentage" and value > 100):
+    if value is None or (by == "percentage" and value > WHOLE):
         raise bad("discount_value")
     doc: Doc = {"coupon_id": tx.next_id(), "status": "active", "created": world.clock.stamp(), "code": code}
     doc |= {"product_id": product["product_id"], "discount_by": by}

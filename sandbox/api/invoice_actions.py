@@ -44,7 +44,9 @@ def email(world: World, tx: Tx, invoice_id: str) -> Response:
 
 @post(ONE + "/collect")
 def collect(world: World, tx: Tx, invoice_id: str) -> Response:
-    """Charge a card or a bank account of the customer now; a refusal is stored and answered as switch U12 says."""
+    """Charge a card or a bank account of the customer now; a refusal is stored and answered as switch U12
+    says.
+    """
     doc, asked = invoices.get(tx, invoice_id), body()
     kind = "card" if asked.get("card_id") else "bank"
     method_id = fields.required(asked, "card_id" if kind == "card" else "account_id")

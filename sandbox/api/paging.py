@@ -1,4 +1,6 @@
-"""Lists: pages of at most 200, filters by name, sorting by known columns, and the `page_context` beside them."""
+"""Lists: pages of at most 200, filters by name, sorting by known columns, and the `page_context` beside
+them.
+"""
 
 from __future__ import annotations
 

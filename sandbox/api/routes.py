@@ -1,7 +1,7 @@
 """How operations are declared: each handler gets the world, a transaction and the path's values.
 
-A reading handler gets a snapshot, a writing handler the one write transaction, which is committed before its answer
-leaves.  Whatever a handler refuses is answered in Zoho's envelope, and nothing it wrote stays.
+A reading handler gets a snapshot, a writing handler the one write transaction, which is committed before
+its answer leaves.  Whatever a handler refuses is answered in Zoho's envelope, and nothing it wrote stays.
 """
 
 from __future__ import annotations

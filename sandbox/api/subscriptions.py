@@ -24,7 +24,7 @@ SORTS = {
     "customer_id": "customer_id",
     "status": "status",
 }
-STATUSES = {
+STATUSES: dict[str, dict[str, Any]] = {
     "All": {},
     "ACTIVE": {"status": ["live", "trial", "dunning", "unpaid", "non_renewing"]},
     "LIVE": {"status": "live"},

@@ -73,7 +73,9 @@ TYPES: dict[str, tuple[str, Shown]] = {
 
 @get("/transactions")
 def listed(world: World, tx: Tx) -> Response:
-    """Invoices, payments, credit notes and refunds, newest first; one page is merged from a page of each kind."""
+    """Invoices, payments, credit notes and refunds, newest first; one page is merged from a page of each
+    kind.
+    """
     asked = request.args.get("filter_by", "TransactionType.All").removeprefix("TransactionType.").upper()
     if asked not in (*TYPES, "ALL"):
         raise bad("filter_by")

@@ -1,4 +1,5 @@
-"""Staff acts: what people do in Zoho's own screens (and banks behind them), for `/_control/act` and the console.
+"""Staff acts: what people do in Zoho's own screens (and banks behind them), for `/_control/act` and the
+console.
 
 Each act reads what it needs from its request and answers with what it changed; its docstring is its manual.
 """
@@ -145,7 +146,7 @@ def delete_card(world: World, tx: Tx, asked: Doc) -> Doc:
 
 
 def next_charge_declines(world: World, tx: Tx, asked: Doc) -> Doc:
-    """reason (do_not_honor if none), card_id (any card if none): the next charge is refused, once."""
+    """Reason (do_not_honor if none), card_id (any card if none): the next charge is refused, once."""
     reason = fields.choice(asked, "reason", tuple(gateway.MESSAGES), "do_not_honor")
     if method_id := fields.string(asked, "card_id") or fields.string(asked, "account_id"):
         doc = methods.get(tx, method_id)
@@ -205,8 +206,25 @@ def edit_invoice(world: World, tx: Tx, asked: Doc) -> Doc:
 ACTS: dict[str, Act] = {
     act.__name__: act
     for act in (
-        change_price, change_subscription_price, void_invoice, write_off, refund, record_payment, cancel, reactivate,
-        change_plan, delete_subscription, edit_customer, delete_customer, expire_card, delete_card,
-        next_charge_declines, charge, pause, resume, mark_unpaid, edit_invoice,
+        change_price,
+        change_subscription_price,
+        void_invoice,
+        write_off,
+        refund,
+        record_payment,
+        cancel,
+        reactivate,
+        change_plan,
+        delete_subscription,
+        edit_customer,
+        delete_customer,
+        expire_card,
+        delete_card,
+        next_charge_declines,
+        charge,
+        pause,
+        resume,
+        mark_unpaid,
+        edit_invoice,
     )
-}  # fmt: skip
+}

@@ -65,7 +65,7 @@ def credit_note(world: World, tx: Tx, event_type: str, doc: Doc, source: str = "
 def method(world: World, tx: Tx, event_type: str, doc: Doc, source: str = "user") -> None:
     """An event about a card or a bank account."""
     if doc["type"] == "card":
-        data = {world.settings.u2_card_key: render.card(world, doc)}
+        data: Doc = {world.settings.u2_card_key: render.card(world, doc)}
     else:
         data = {"bank_account": render.bank_account(world, tx, doc)}
     world.emit(tx, event_type, data, source)

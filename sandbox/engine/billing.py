@@ -1,6 +1,7 @@
 """The first day of a subscription and the first day of each term: lines, invoice, charge.
 
-`begin` decides what a new subscription is (future, trial, live, expired), `activate` starts its paid life, and
+`begin` decides what a new subscription is (future, trial, live, expired), `activate` starts its paid
+life, and
 `bill_term` makes the invoice of one term.
 """
 

@@ -1,7 +1,7 @@
 """Changing a subscription: at once with day-based proration, or at the end of the term.
 
-Zoho's documented formula (facts.md 3.5): credit = old - old / days in term * days used; invoice = new / days in
-term * days left.  A change of the billing frequency starts a new term today and bills it in full.
+Zoho's documented formula (facts.md 3.5): credit = old - old / days in term * days used; invoice = new /
+days in term * days left.  A change of the billing frequency starts a new term today and bills it in full.
 """
 
 from __future__ import annotations
@@ -216,7 +216,7 @@ def _direction(old: Doc, new: Doc) -> str:
 
 def _months(sub: Doc) -> Decimal:
     length = {"days": Decimal(1) / 30, "weeks": Decimal(7) / 30, "months": Decimal(1), "years": Decimal(12)}
-    return length[sub["interval_unit"]] * sub["interval"]
+    return length[sub["interval_unit"]] * int(sub["interval"])
 
 
 def _money(line: Doc) -> tuple[str, int, Decimal, Decimal]:

@@ -42,12 +42,16 @@ def _invoices(tx: Tx) -> Iterator[str]:
             yield f"{name}: void, and yet something is applied to it"
         if not _exact(doc, doc["total"]):
             yield f"{name}: total {doc['total']} has more places than {doc['currency']}"
-        for each in doc["payments"]:
-            if not _mirrored(tx, "payments", each["payment_id"], each):
-                yield f"{name}: payment {each['payment_id']} does not know of it"
-        for each in doc["credits"]:
-            if not _mirrored(tx, "credit_notes", each["creditnote_id"], each):
-                yield f"{name}: credit note {each['creditnote_id']} does not know of it"
+        yield from _unmirrored(tx, doc)
+
+
+def _unmirrored(tx: Tx, doc: Doc) -> Iterator[str]:
+    for each in doc["payments"]:
+        if not _mirrored(tx, "payments", each["payment_id"], each):
+            yield f"{doc['number']}: payment {each['payment_id']} does not know of it"
+    for each in doc["credits"]:
+        if not _mirrored(tx, "credit_notes", each["creditnote_id"], each):
+            yield f"{doc['number']}: credit note {each['creditnote_id']} does not know of it"
 
 
 def _payments(tx: Tx) -> Iterator[str]:

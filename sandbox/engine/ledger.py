@@ -1,7 +1,8 @@
 """Where money is applied: both sides of each application are written here and nowhere else.
 
-An invoice keeps the payments and credits applied to it, a payment and a credit note keep the invoices they went to.
-What is left over is computed, never counted up: balance = total - payments - credits - written off.
+An invoice keeps the payments and credits applied to it, a payment and a credit note keep the invoices
+they went to. What is left over is computed, never counted up: balance = total - payments - credits -
+written off.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The acts on a subscription that are not a change of what it contains: cancel, reactivate, pause, postpone."""
+"""The acts on a subscription that are not a change of what it contains: cancel, reactivate, pause,
+postpone.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ def cancel(
 
 
 def reactivate(world: World, tx: Tx, subscription_id: str, source: str = "api") -> Doc:
-    """Undo a scheduled cancellation; what else may be revived is switch U7 (in-term, without a new invoice)."""
+    """Undo a scheduled cancellation; what else may be revived is switch U7 (in-term, without a new
+    invoice).
+    """
     sub = subscriptions.get(tx, subscription_id)
     scheduled = sub["status"] == "non_renewing"
     if not scheduled and sub["status"] not in REACTIVATES[world.settings.u7_reactivate]:

@@ -114,7 +114,9 @@ def update_card(
 def delete(
     world: World, tx: Tx, method_id: str, kind: str | None = None, customer_id: str | None = None
 ) -> None:
-    """Remove a method here and at the gateway.  Subscriptions that used it stay as they are and will fail to charge."""
+    """Remove a method here and at the gateway.  Subscriptions that used it stay as they are and will fail
+    to charge.
+    """
     doc = get(tx, method_id, kind, customer_id)
     doc["status"] = "deleted"
     save(world, tx, doc)

@@ -1,4 +1,6 @@
-"""What time does to a subscription: activation, renewal, expiry, and what follows from money that came or did not."""
+"""What time does to a subscription: activation, renewal, expiry, and what follows from money that came or
+did not.
+"""
 
 from __future__ import annotations
 

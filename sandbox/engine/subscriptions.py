@@ -1,4 +1,6 @@
-"""Subscriptions: how one is asked for, kept and priced.  What then happens to it is in `lifecycle` and `renewals`."""
+"""Subscriptions: how one is asked for, kept and priced.  What then happens to it is in `lifecycle` and
+`renewals`.
+"""
 
 from __future__ import annotations
 

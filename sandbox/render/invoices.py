@@ -55,7 +55,9 @@ def row(world: World, tx: Tx, doc: Doc) -> Doc:
 
 
 def full(world: World, tx: Tx, doc: Doc) -> Doc:
-    """GET /invoices/{id}, events, charge and buyonetimeaddon: the reading shape (`number`, `invoice_date`)."""
+    """GET /invoices/{id}, events, charge and buyonetimeaddon: the reading shape (`number`,
+    `invoice_date`).
+    """
     customer = values.customer_of(tx, doc["customer_id"])
     fields, flat = values.custom_fields(doc)
     return {
@@ -85,7 +87,9 @@ def full(world: World, tx: Tx, doc: Doc) -> Doc:
 
 
 def written(world: World, tx: Tx, doc: Doc) -> Doc:
-    """The answer to POST and PUT /invoices: the writing shape (`invoice_number`, `date`, `last_modified_time`)."""
+    """The answer to POST and PUT /invoices: the writing shape (`invoice_number`, `date`,
+    `last_modified_time`).
+    """
     customer = values.customer_of(tx, doc["customer_id"])
     shown = full(world, tx, doc)
     gone = (
@@ -207,6 +211,7 @@ def _line(world: World, line: Doc) -> Doc:
         "tax_exemption_id": "",
         "tax_exemption_code": "",
         "product_type": "service",
+        "hsn_or_sac": "",
         "account_id": "",
         "account_name": "Sales",
         "tags": [],
@@ -240,7 +245,7 @@ def _credit(world: World, tx: Tx, applied: Doc) -> Doc:
 def _payment(world: World, tx: Tx, applied: Doc) -> Doc:
     payment = tx.get("payments", applied["payment_id"]) or {}
     auto = payment.get("auto", {})
-    made = {
+    return {
         "payment_id": applied["payment_id"],
         "invoice_payment_id": applied["id"],
         "payment_mode": payment.get("mode", ""),
@@ -253,7 +258,6 @@ def _payment(world: World, tx: Tx, applied: Doc) -> Doc:
         "bank_charges": values.number(world, payment.get("bank_charges")),
         "exchange_rate": 1,
     }
-    return made
 
 
 def _reference(tx: Tx, doc: Doc) -> str:

@@ -46,7 +46,9 @@ def payment(world: World, tx: Tx, doc: Doc) -> Doc:
 
 
 def collected(world: World, tx: Tx, doc: Doc, invoice: Doc) -> Doc:
-    """The answer of `collect`: a payment that knows what is still due.  A bank payment says success while it runs."""
+    """The answer of `collect`: a payment that knows what is still due.  A bank payment says success while
+    it runs.
+    """
     made = payment(world, tx, doc) | {
         "due_date": invoice["due"],
         "amount_due": values.number(world, invoice["balance"]),

@@ -13,12 +13,31 @@ if TYPE_CHECKING:
     from sandbox.world import World
 
 SHARED = (
-    "salutation", "first_name", "last_name", "company_name", "phone", "mobile", "website", "department", "designation",
-)  # fmt: skip
+    "salutation",
+    "first_name",
+    "last_name",
+    "company_name",
+    "phone",
+    "mobile",
+    "website",
+    "department",
+    "designation",
+)
 MORE = (
-    "twitter", "facebook", "skype", "notes", "gst_no", "gst_treatment", "place_of_contact", "tax_reg_no", "tds_tax_id",
-    "tax_treatment", "tax_regime", "zcrm_account_id", "zcrm_contact_id",
-)  # fmt: skip
+    "twitter",
+    "facebook",
+    "skype",
+    "notes",
+    "gst_no",
+    "gst_treatment",
+    "place_of_contact",
+    "tax_reg_no",
+    "tds_tax_id",
+    "tax_treatment",
+    "tax_regime",
+    "zcrm_account_id",
+    "zcrm_contact_id",
+)
 
 
 def customer_row(world: World, tx: Tx, doc: Doc) -> Doc:

@@ -322,4 +322,5 @@ def _constants(world: World, sub: Doc) -> Doc:
         "auto_apply_credits": [],
         "allow_partial_payments": False,
         "invoice_notes": "",
+        "place_of_supply": "",
     }

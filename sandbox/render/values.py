@@ -44,7 +44,8 @@ def address(doc: Doc, key: str = "zip") -> Doc:
 
 def custom_fields(doc: Doc) -> tuple[list[Doc], Doc]:
     """Custom fields as a list of descriptions and as a flat hash."""
-    shown, flat = [], {}
+    shown: list[Doc] = []
+    flat: Doc = {}
     for index, each in enumerate(doc.get("custom_fields", []), start=1):
         api_name = "cf_" + "".join(letter if letter.isalnum() else "_" for letter in each["key"].lower())
         id_ = each["key"] if each["key"].isdigit() else f"{PERSON[:-4]}{9000 + index}"

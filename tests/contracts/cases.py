@@ -1,7 +1,7 @@
 """What must exist before an operation can succeed, and which fields must name it.
 
-`...` for a field means: leave it out.  The specs mark alternatives (customer or customer_id, card_id or account_id) as
-all required; each case takes the one that it can serve.
+`...` for a field means: leave it out.  The specs mark alternatives (customer or customer_id, card_id or
+account_id) as all required; each case takes the one that it can serve.
 """
 
 from __future__ import annotations
@@ -222,6 +222,10 @@ def _changed(company: Company, made: Ready) -> Fields:
     return _wanted() | {"customer_id": sub["customer_id"], "card_id": sub["card"]["card_id"], "customer": ...}
 
 
+def _addon_bought(_company: Company, _made: Ready) -> Fields:
+    return {"addon_code": "onboarding", "coupon_code": "FOREVER10"} | AT_ONCE
+
+
 def _own_person(company: Company, made: Ready) -> Fields:
     sub = company.subscription(made.path["subscription_id"])
     return {"contactperson_id": sub["contactpersons"][0]["contactperson_id"]}
@@ -302,7 +306,7 @@ FIELDS: dict[str, Callable[[Company, Ready], Fields]] = {
     "PUT /subscriptions/{subscription_id}": _changed,
     "POST /subscriptions/{subscription_id}/contactpersons": _own_person,
     "POST /subscriptions/{subscription_id}/card": _own_card,
-    "POST /subscriptions/{subscription_id}/buyonetimeaddon": lambda _c, _m: {"addon_code": "onboarding", "coupon_code": "FOREVER10"} | AT_ONCE,
+    "POST /subscriptions/{subscription_id}/buyonetimeaddon": _addon_bought,
     "POST /subscriptions/{subscription_id}/charge": lambda _c, _m: {"amount": 12.5} | AT_ONCE,
     "PUT /invoice/{invoice_id}/customfields": lambda _c, _m: {"customfield_id": 7},
     "POST /invoices": _billed,

@@ -1,4 +1,6 @@
-"""Zoho's own OpenAPI files, read from beside the checkout; where they are absent the tests that need them say so."""
+"""Zoho's own OpenAPI files, read from beside the checkout; where they are absent the tests that need them
+say so.
+"""
 
 from __future__ import annotations
 

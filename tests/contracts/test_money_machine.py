@@ -1,6 +1,6 @@
 """Random acts and moves of the clock, with every invariant of the money checked after each.
 
-A refusal is a fine answer to a random act; a 500 or broken money is not (`Company.call`, `Company.check_money`).
+A refusal is a fine answer to a random act; a 500 or broken money is not.
 """
 
 from __future__ import annotations

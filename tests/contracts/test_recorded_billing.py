@@ -7,37 +7,166 @@ from datetime import datetime, timedelta
 
 from tests.contracts.company import Company
 
-ROW = (
-    "subscription_id subscription_number name status customer_id customer_name email phone mobile_phone plan_code "
-    "plan_name amount sub_total activated_at created_at current_term_starts_at current_term_ends_at next_billing_at "
-    "last_billing_at expires_at trial_starts_at trial_ends_at trial_remaining_days interval interval_unit auto_collect "
-    "billing_mode is_metered_billing coupon_duration created_by created_time updated_time reference_id salesperson_id "
-    "salesperson_name currency_code currency_symbol payment_terms payment_terms_label scheduled_cancellation_date "
-    "shipping_interval shipping_interval_unit next_shipment_at next_shipment_day total_orders orders_created "
-    "orders_remaining crm_owner_id zcrm_potential_id zcrm_potential_name custom_fields custom_field_hash"
-).split()
-DETAIL = (
-    "subscription_number sub_total billing_mode is_metered_billing trial_extended_count end_of_term_scheduled_date "
-    "is_scheduled_update apply_changes_on scheduled_cancellation_date reactivate_date remaining_billing_cycles can_prorate "
-    "can_invoice_prorated_amount is_advance_invoice_present discount discount_percent discount_total bcy_discount_total "
-    "discount_type is_discount_before_tax is_inclusive_tax tax_rounding tax_id tax_name tax_percentage is_taxable "
-    "exchange_rate pricebook_id start_date created_date channel_source channel_reference_id pending_addons "
-    "items_associated auto_apply_credits allow_partial_payments created_by_id last_modified_by_id invoice_notes "
-    "customer_id custom_field_hash"
-).split()
-PLAN = (
-    "plan_code plan_id name internal_name description price quantity unit pricing_scheme discount discount_amount "
-    "discounts total setup_fee tax_id tax_name tax_percentage tax_type tags item_custom_fields"
-).split()
-CUSTOMER = (
-    "customer_id display_name company_name salutation first_name last_name email website ip_address billing_address "
-    "shipping_address payment_terms payment_terms_label custom_fields custom_field_hash zcrm_account_id "
-    "zcrm_contact_id tags is_taxable"
-).split()
-FIELD = (
-    "customfield_id field_id index label api_name data_type value value_formatted placeholder is_active show_in_portal "
-    "edit_on_portal show_in_store edit_on_store show_on_pdf show_in_all_pdf search_entity is_dependent_field"
-).split()
+ROW = [
+    "subscription_id",
+    "subscription_number",
+    "name",
+    "status",
+    "customer_id",
+    "customer_name",
+    "email",
+    "phone",
+    "mobile_phone",
+    "plan_code",
+    "plan_name",
+    "amount",
+    "sub_total",
+    "activated_at",
+    "created_at",
+    "current_term_starts_at",
+    "current_term_ends_at",
+    "next_billing_at",
+    "last_billing_at",
+    "expires_at",
+    "trial_starts_at",
+    "trial_ends_at",
+    "trial_remaining_days",
+    "interval",
+    "interval_unit",
+    "auto_collect",
+    "billing_mode",
+    "is_metered_billing",
+    "coupon_duration",
+    "created_by",
+    "created_time",
+    "updated_time",
+    "reference_id",
+    "salesperson_id",
+    "salesperson_name",
+    "currency_code",
+    "currency_symbol",
+    "payment_terms",
+    "payment_terms_label",
+    "scheduled_cancellation_date",
+    "shipping_interval",
+    "shipping_interval_unit",
+    "next_shipment_at",
+    "next_shipment_day",
+    "total_orders",
+    "orders_created",
+    "orders_remaining",
+    "crm_owner_id",
+    "zcrm_potential_id",
+    "zcrm_potential_name",
+    "custom_fields",
+    "custom_field_hash",
+]
+DETAIL = [
+    "subscription_number",
+    "sub_total",
+    "billing_mode",
+    "is_metered_billing",
+    "trial_extended_count",
+    "end_of_term_scheduled_date",
+    "is_scheduled_update",
+    "apply_changes_on",
+    "scheduled_cancellation_date",
+    "reactivate_date",
+    "remaining_billing_cycles",
+    "can_prorate",
+    "can_invoice_prorated_amount",
+    "is_advance_invoice_present",
+    "discount",
+    "discount_percent",
+    "discount_total",
+    "bcy_discount_total",
+    "discount_type",
+    "is_discount_before_tax",
+    "is_inclusive_tax",
+    "tax_rounding",
+    "tax_id",
+    "tax_name",
+    "tax_percentage",
+    "is_taxable",
+    "exchange_rate",
+    "pricebook_id",
+    "start_date",
+    "created_date",
+    "channel_source",
+    "channel_reference_id",
+    "pending_addons",
+    "items_associated",
+    "auto_apply_credits",
+    "allow_partial_payments",
+    "created_by_id",
+    "last_modified_by_id",
+    "invoice_notes",
+    "customer_id",
+    "custom_field_hash",
+]
+PLAN = [
+    "plan_code",
+    "plan_id",
+    "name",
+    "internal_name",
+    "description",
+    "price",
+    "quantity",
+    "unit",
+    "pricing_scheme",
+    "discount",
+    "discount_amount",
+    "discounts",
+    "total",
+    "setup_fee",
+    "tax_id",
+    "tax_name",
+    "tax_percentage",
+    "tax_type",
+    "tags",
+    "item_custom_fields",
+]
+CUSTOMER = [
+    "customer_id",
+    "display_name",
+    "company_name",
+    "salutation",
+    "first_name",
+    "last_name",
+    "email",
+    "website",
+    "ip_address",
+    "billing_address",
+    "shipping_address",
+    "payment_terms",
+    "payment_terms_label",
+    "custom_fields",
+    "custom_field_hash",
+    "zcrm_account_id",
+    "zcrm_contact_id",
+    "tags",
+    "is_taxable",
+]
+FIELD = [
+    "customfield_id",
+    "field_id",
+    "index",
+    "label",
+    "api_name",
+    "data_type",
+    "value",
+    "value_formatted",
+    "placeholder",
+    "is_active",
+    "show_in_portal",
+    "edit_on_portal",
+    "show_in_store",
+    "edit_on_store",
+    "show_on_pdf",
+    "show_in_all_pdf",
+    "search_entity",
+    "is_dependent_field",
+]
 
 
 def test_3_3_a_row_of_the_list_has_the_recorded_keys_and_no_objects(company: Company) -> None:

@@ -91,7 +91,9 @@ def test_a_new_card_is_used_by_the_next_retry_and_not_before(company: Company, f
 
 
 @pytest.mark.parametrize(("switch", "status"), [("nothing", "unpaid"), ("charge", "live")])
-def test_u8_a_new_card_on_an_unpaid_subscription(company: Company, failing: str, switch: str, status: str) -> None:
+def test_u8_a_new_card_on_an_unpaid_subscription(
+    company: Company, failing: str, switch: str, status: str
+) -> None:
     company.switch(dunning_final="unpaid", u8_unpaid_card_update=switch)
     company.go_to("2027-06-15")
     card = company.card(company.subscription(failing)["customer_id"])
@@ -100,7 +102,8 @@ def test_u8_a_new_card_on_an_unpaid_subscription(company: Company, failing: str,
 
 
 @pytest.mark.parametrize(
-    ("switch", "status", "code"), [("gateway_400", 400, 1004), ("generic_400", 400, 1003), ("payment_200", 200, 0)]
+    ("switch", "status", "code"),
+    [("gateway_400", 400, 1004), ("generic_400", 400, 1003), ("payment_200", 200, 0)],
 )
 def test_u12_how_a_refused_collect_is_answered(
     company: Company, failing: str, switch: str, status: int, code: int
@@ -146,7 +149,9 @@ def test_a_declined_card_is_not_stored(company: Company) -> None:
 def test_a_refused_first_charge_leaves_nothing_behind(company: Company) -> None:
     customer = company.customer()
     card = company.card(customer)
-    company.client.post("/_control/act", json={"kind": "next_charge_declines", "reason": "insufficient_funds"})
+    company.client.post(
+        "/_control/act", json={"kind": "next_charge_declines", "reason": "insufficient_funds"}
+    )
     body = {"customer_id": customer, "plan": {"plan_code": "team-m"}, "card_id": card}
     assert company.refused("POST", "/subscriptions", body)[0] == 400
     assert company.get("/subscriptions")["subscriptions"] == []

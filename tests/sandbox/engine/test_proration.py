@@ -21,7 +21,9 @@ def zohos_example(company: Company) -> str:
     return str(sub["subscription_id"])
 
 
-def test_an_upgrade_bills_the_days_left_and_credits_the_days_unused(company: Company, zohos_example: str) -> None:
+def test_an_upgrade_bills_the_days_left_and_credits_the_days_unused(
+    company: Company, zohos_example: str
+) -> None:
     sub = company.put(f"/subscriptions/{zohos_example}", {"plan": {"plan_code": "better"}})["subscription"]
     invoice = company.get(f"/invoices/{sub['child_invoice_id']}")["invoice"]
     assert (invoice["total"], invoice["credits_applied"], invoice["balance"]) == (333.33, 200, 133.33)
@@ -30,7 +32,9 @@ def test_an_upgrade_bills_the_days_left_and_credits_the_days_unused(company: Com
     company.check_money()
 
 
-def test_a_downgrade_charges_nothing_and_keeps_the_rest_as_credit(company: Company, zohos_example: str) -> None:
+def test_a_downgrade_charges_nothing_and_keeps_the_rest_as_credit(
+    company: Company, zohos_example: str
+) -> None:
     company.put(f"/subscriptions/{zohos_example}", {"plan": {"plan_code": "better"}})
     company.put(f"/subscriptions/{zohos_example}", {"plan": {"plan_code": "basic"}})
     notes = company.get("/creditnotes")["creditnotes"]
@@ -64,7 +68,9 @@ def test_more_seats_now_keep_the_term_and_make_a_new_invoice(company: Company, z
     assert (invoice["total"], invoice["balance"]) == (2000, 1800)
 
 
-def test_without_proration_a_change_costs_nothing_until_the_renewal(company: Company, zohos_example: str) -> None:
+def test_without_proration_a_change_costs_nothing_until_the_renewal(
+    company: Company, zohos_example: str
+) -> None:
     company.switch(prorate=False)
     company.put(f"/subscriptions/{zohos_example}", {"plan": {"plan_code": "better"}})
     assert len(company.invoices(zohos_example)) == 1
@@ -72,7 +78,9 @@ def test_without_proration_a_change_costs_nothing_until_the_renewal(company: Com
     assert company.invoices(zohos_example)[-1]["total"] == 500
 
 
-def test_a_change_at_the_end_of_the_term_can_be_seen_and_dropped(company: Company, zohos_example: str) -> None:
+def test_a_change_at_the_end_of_the_term_can_be_seen_and_dropped(
+    company: Company, zohos_example: str
+) -> None:
     path = f"/subscriptions/{zohos_example}"
     sub = company.put(path, {"plan": {"plan_code": "better"}, "end_of_term": True})["subscription"]
     assert (sub["plan"]["plan_code"], sub["end_of_term"]) == ("basic", True)

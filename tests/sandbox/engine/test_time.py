@@ -161,7 +161,10 @@ def test_postponed_billing_moves_later_only_and_counts_from_there(company: Compa
 def test_a_pause_stops_billing_and_a_resume_after_the_term_bills_from_that_day(company: Company) -> None:
     company.go_to("2027-03-01")
     id_ = company.subscribe()["subscription_id"]
-    assert company.post(f"/subscriptions/{id_}/pause", {"reason": "holidays"})["subscription"]["status"] == "paused"
+    assert (
+        company.post(f"/subscriptions/{id_}/pause", {"reason": "holidays"})["subscription"]["status"]
+        == "paused"
+    )
     company.go_to("2027-04-20")
     assert len(company.invoices(id_)) == 1
     company.post(f"/subscriptions/{id_}/resume", {})
