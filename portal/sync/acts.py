@@ -175,7 +175,7 @@ def _status(services: "Services", intent: Intent) -> str:
 
 def _collect(services: "Services", intent: Intent) -> Result:
     field = _method_field(intent.request["method_kind"])
-    payment = services.zoho.collect(intent.subject_zoho_id, **{field: intent.request["method_zoho_id"]})
+    payment = services.zoho.collect(intent.subject_zoho_id, {field: intent.request["method_zoho_id"]})
     if payment.status == "failure":
         # Zoho may say a decline as a payment that failed, or refuse the call (facts.md U12).
         raise zoho_errors.Rejected(
