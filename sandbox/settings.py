@@ -41,7 +41,7 @@ class Settings(BaseSettings):
 
     # the organisation
     dunning_retries: int = Field(default=3, ge=1, le=3)
-    dunning_gaps: list[int] = [5, 5, 3]
+    dunning_gaps: list[int] = Field(default=[5, 5, 3], min_length=1)
     dunning_final: Literal["keep", "unpaid", "cancel"] = "cancel"
     ach_days: int = Field(default=15, ge=0)
     ahead_days: int = 3
