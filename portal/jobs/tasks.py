@@ -12,13 +12,23 @@ from procrastinate import JobContext
 from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Status
 
-from portal import clock
 from portal.db import transaction
 from portal.db.transaction import Conn
 from portal.errors import Unavailable
 from portal.jobs import queue
 from portal.mail import dunning, sending
-from portal.sync import acts, apply, catalogue, checkouts, feed, hot, inbox, reconcile, repair, runs
+from portal.sync import (
+    acts,
+    apply,
+    catalogue,
+    checkouts,
+    feed,
+    hot,
+    housekeeping,
+    reconcile,
+    repair,
+    runs,
+)
 from portal.sync.runs import UnderWay
 from portal.sync.subjects import Subject
 
@@ -105,14 +115,9 @@ async def tidy(context: JobContext, /, **_tick: int) -> None:
 
 @queue.app.task(name="prune", pass_context=True)
 def prune(context: JobContext, /, **_tick: int) -> None:
-    """Drop old bodies, keys and leases, and what the people tables need no more."""
-    from portal.people import retention
-    from portal.sync import reads
-
+    """Drop what is too old to be of use."""
     with transaction.as_worker(of(context).pool) as conn:
-        inbox.prune(conn)
-        reads.prune(conn, clock.now() - inbox.GRACE * 720)
-        retention.prune(conn)
+        housekeeping.prune(conn)
 
 
 @queue.app.task(name="pull_events", pass_context=True)

@@ -188,7 +188,8 @@ class Full:
         for one in written:
             if one.changed:
                 self.run.rows_written += 1
-                self.run.drift_found += drift.record(conn, self.run.id, kind, one)
+                if not self.run.cursor.get("first"):
+                    self.run.drift_found += drift.record(conn, self.run.id, kind, one)
 
     def _patiently(self, ask: Callable[[], Any]) -> Any:
         """Ask Zoho; when there is no budget left, wait for it (``wait``) or leave the run for later."""
@@ -243,7 +244,10 @@ def full(
     """
     kind = "rebuild" if (options or {}).get("force") else "full"
     with transaction.as_worker(services.pool) as conn:
-        run = runs.begin(conn, kind, requested_by=requested_by, cursor=dict(options or {}))
+        # The first pass copies a whole company: nothing of that is a difference.
+        is_first = runs.find_last(conn, "full") is None
+        cursor = {**(options or {}), "first": is_first}
+        run = runs.begin(conn, kind, requested_by=requested_by, cursor=cursor)
     work = Full(services, run, report=report, stop=stop, wait=wait)
     return guarded(services, run, work.go)
 

@@ -140,7 +140,15 @@ def test_two_runs_of_a_kind_do_not_run_together(services: Services) -> None:
         reconcile.full(services)
 
 
+def test_the_first_copy_of_a_company_is_no_drift(services: Services, sandbox: Sandbox, conn: Any) -> None:
+    first = reconcile.full(services)
+    assert first.rows_written > 0
+    assert first.drift_found == conn.execute("select count(*) n from billing.drift").fetchone()["n"] == 0
+
+
 def test_drift_is_acknowledged_once(services: Services, sandbox: Sandbox, conn: Any) -> None:
+    reconcile.full(services)
+    conn.execute("update billing.invoices set status = 'overdue'")
     reconcile.full(services)
     conn.execute(
         "insert into billing.users (id, issuer, email) values (gen_random_uuid(), 'i', 's@example.com')"
