@@ -234,6 +234,5 @@ def _send(address: str) -> AnyResponse:
 
 
 def _own_hosts(base_url: str) -> list[str]:
-    host = urlsplit(base_url).hostname or ""
-    loopback = ["127.0.0.1", "localhost", "[::1]"]
-    return loopback if host in ("127.0.0.1", "localhost", "::1") else [host]
+    # Health checks of the container come by loopback; addresses in pages and mails never use the host.
+    return [urlsplit(base_url).hostname or "", "127.0.0.1", "localhost", "[::1]"]

@@ -12,11 +12,12 @@ import pytest
 
 from portal import clock
 from portal.db.transaction import as_web
-from portal.people import flows, members, signing_in, users
+from portal.people import flows, members, retention, signing_in, users
 from portal.people.auth_errors import TokenRefused
 from portal.people.members import LastOwner
 from portal.people.sessions import Visit, hash_of, new_cookie
 from portal.sealing import Keyring
+from portal.web import limits
 from tests.harness.people import signed_in
 
 if TYPE_CHECKING:
@@ -108,3 +109,20 @@ def test_members_are_found_in_their_account_only(pool: Pool, conn: Conn) -> None
     user_id = signing_in.start(pool, KEYRING, signed_in(), VISIT).user_id
     with as_web(pool, user_id) as web, pytest.raises(NotFound):
         members.get(web, uuid4(), user_id)
+
+
+def test_what_is_needed_no_more_is_forgotten(pool: Pool, conn: Conn) -> None:
+    signing_in.start(pool, KEYRING, signed_in(), VISIT)
+    with as_web(pool) as web:
+        flows.store(web, KEYRING, b"x", "magic-link", {}, lasts=timedelta(minutes=10))
+        assert limits_hit(web)
+        assert retention.prune(web) == 0
+        with clock.replaced_by(lambda: clock._system_now() + timedelta(days=2)):
+            assert retention.prune(web) == 2
+        with clock.replaced_by(lambda: clock._system_now() + timedelta(days=92)):
+            assert retention.prune(web) == 1
+
+
+def limits_hit(conn: Conn) -> bool:
+    limits.hit(conn, "somebody", most=5)
+    return True

@@ -314,3 +314,34 @@ def test_the_last_proxy_names_the_visitor(make_app: Callable[..., Flask]) -> Non
     app.before_request_funcs.setdefault(None, []).insert(0, lambda: seen.append(client_ip()))
     app.test_client().get("/sign-in", headers={"X-Forwarded-For": "6.6.6.6, 203.0.113.9"})
     assert seen == ["203.0.113.9"]
+
+
+def test_every_call_carries_our_key_and_the_visitors_address(app: Flask) -> None:
+    """SB-08, SB-09, R9: no call speaks with the token of whoever signed in before."""
+    auth = app.extensions["services"].auth
+    seen: list[tuple[str, str, str]] = []
+
+    def note(request: Any) -> None:
+        headers = request.headers
+        if request.url.path.endswith("jwks.json"):
+            return
+        seen.append((headers["apikey"], headers["authorization"], headers.get("sb-forwarded-for", "")))
+
+    auth._http.event_hooks["request"].append(note)
+    try:
+        for email, ip in (("ada@example.com", "203.0.113.7"), ("bob@example.com", "203.0.113.8")):
+            auth.sign_in(email, PASSWORD, ip=ip)
+    finally:
+        auth._http.event_hooks["request"].remove(note)
+    keys = ("sb_secret_sandbox", "Bearer sb_secret_sandbox")
+    assert seen == [(*keys, "203.0.113.7"), (*keys, "203.0.113.8")]
+
+
+def test_without_the_secret_key_no_address_is_claimed(make_app: Callable[..., Flask]) -> None:
+    """SB-02, SB-09: the web runs without the secret key; Supabase believes the header beside it only."""
+    auth = make_app(supabase_secret_key="").extensions["services"].auth
+    seen: list[Any] = []
+    auth._http.event_hooks["request"].append(lambda request: seen.append(dict(request.headers)))
+    assert auth.sign_in("ada@example.com", PASSWORD, ip="203.0.113.7").aal == "aal1"
+    assert seen[0]["apikey"] == "sb_publishable_sandbox"
+    assert "sb-forwarded-for" not in seen[0]
