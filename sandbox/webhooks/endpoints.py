@@ -65,6 +65,7 @@ def save(world: World, tx: Tx, wanted: Doc) -> Doc:
     doc["name"] = doc["name"] or "Webhook " + doc["webhook_id"][-4:]
     doc["created_time"] = known["created_time"] if known else world.clock.stamp()
     tx.put(KIND, doc["webhook_id"], doc, url=doc["url"])
+    tx.cache.pop(KIND, None)
     return doc
 
 

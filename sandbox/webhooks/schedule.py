@@ -18,13 +18,13 @@ KIND = "deliveries"
 
 
 def for_event(world: World, tx: Tx, event: Doc, now: datetime) -> None:
-    """Schedule the event for every endpoint that listens."""
+    """Schedule the event for every endpoint that listens, and say so in `webhooks[]` of the event."""
     for endpoint in endpoints.listening(tx, event["event_type"]):
         fates = storms.webhook_fates(tx)
         for copy, fate in enumerate(fates):
             brought = _old_event(tx, event, fate.age) if fate.kind == "replay" else event
             add(tx, brought, endpoint, now.timestamp() + fate.delay_s, fate=fate.kind, copy=copy)
-        show_status(world, tx, event, endpoint, "scheduled" if fates else "failure")
+        told(world, event, endpoint, "scheduled" if fates else "failure")
 
 
 def _old_event(tx: Tx, newest: Doc, age: float) -> Doc:
@@ -63,6 +63,12 @@ def put(tx: Tx, doc: Doc) -> None:
 
 
 def show_status(world: World, tx: Tx, event: Doc, endpoint: Doc, status: str) -> None:
+    """Note in the stored event how an endpoint was told."""
+    told(world, event, endpoint, status)
+    tx.put("events", event["event_id"], event)
+
+
+def told(world: World, event: Doc, endpoint: Doc, status: str) -> None:
     """Keep `webhooks[]` of the event: one row an endpoint, as Zoho shows it."""
     row = {
         "webhook_id": endpoint["webhook_id"],
@@ -72,4 +78,3 @@ def show_status(world: World, tx: Tx, event: Doc, endpoint: Doc, status: str) ->
     }
     others = [old for old in event["webhooks"] if old["webhook_id"] != row["webhook_id"]]
     event["webhooks"] = [*others, row]
-    tx.put("events", event["event_id"], event)

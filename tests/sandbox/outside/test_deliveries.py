@@ -198,6 +198,19 @@ def test_7_7_log_forgets_after_180_days_and_filters_by_type_and_day(bench: Bench
     assert set(listed(filter_by="EventType.subscription_created", date_end=today)) == set()
 
 
+def test_7_7_what_the_log_forgot_is_gone_with_its_deliveries(bench: Bench) -> None:
+    bench.emit()
+    old = bench.control("events?per_page=1")["events"][0]["event_id"]
+    bench.control("clock", {"advance_days": 181})
+    with bench.world.store.transaction() as tx:
+        for _ in range(200):
+            bench.world.emit(tx, "subscription_ahead", {"subscription": {}})
+        gone = tx.get("events", old)
+
+    assert gone is None
+    assert bench.control(f"deliveries?event_id={old}")["deliveries"] == []
+
+
 @pytest.mark.parametrize(("switch", "shape"), [("object", dict), ("string", str)])
 def test_7_3_payload_shape_follows_switch_u11(bench: Bench, switch: str, shape: type) -> None:
     bench.control("settings", {"u11_event_payload": switch, "u11_event_time": "timestamp"})
