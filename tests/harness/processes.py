@@ -32,8 +32,8 @@ STOP_SECONDS = 8.0
 TEST_SETTINGS = {
     "SECRET_KEY": "a secret key for tests alone, of more than 32 bytes",
     "ENCRYPTION_KEYS": "test:" + base64.b64encode(b"k" * 32).decode(),
-    "ZOHO_CALLS_PER_MINUTE": "100000",  # the call budget has tests of its own; here it would only make us wait
-    "RATE_LIMIT_SCALE": "100",  # one address makes all the requests of a run; limits have tests of their own
+    "ZOHO_CALLS_PER_MINUTE": "100000",  # the call budget has tests of its own; here it only waits
+    "RATE_LIMIT_SCALE": "100",  # one address makes them all; limits have own tests
 }
 
 
@@ -180,7 +180,7 @@ class Stack:
         process.wait_for(f"http://127.0.0.1:{port}/readyz")
         return f"http://127.0.0.1:{port}"
 
-    def portal(self, *arguments: str) -> str:
+    def portal(self, *arguments: str, seconds: float = 120) -> str:
         """Run one command of the portal to its end and return what it printed."""
         done = subprocess.run(
             [sys.executable, "-m", "portal", *arguments],
@@ -188,7 +188,7 @@ class Stack:
             cwd=CHECKOUT,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=seconds,
             check=False,
         )
         assert done.returncode == 0, f"portal {' '.join(arguments)}: {done.stdout}{done.stderr}"
