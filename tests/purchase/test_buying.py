@@ -198,6 +198,20 @@ def test_zoho_is_away_when_the_browser_comes_back(shopper: Shopper) -> None:
     shopper.assert_bought_once(shopper.visitor.get(f"/checkouts/{shopper.checkouts()[0]['id']}"))
 
 
+def test_a_paid_page_whose_objects_cannot_be_read_yet_is_being_confirmed(shopper: Shopper) -> None:
+    """A process that died while it read the subscription holds it for a while; nothing is lost meanwhile."""
+    answer = shopper.pay(shopper.choose())
+    shopper.sandbox.control(
+        "faults", {"api": {"503": 1.0, "match": {"method": "GET", "path": "/subscriptions/"}}}
+    )
+    page = shopper.come_back(answer)
+    assert page.heading == "We are confirming your payment"
+    shopper.sandbox.control("faults", {})
+    with later(seconds=45):
+        checkouts.settle_due(shopper.services)
+    shopper.assert_bought_once(shopper.visitor.get(f"/checkouts/{shopper.checkouts()[0]['id']}"))
+
+
 def test_one_customer_with_the_confirmed_address_is_taken_over(shop: Enter, sandbox: Sandbox) -> None:
     """The same e-mail is a Zoho customer already: theirs is used, and no second one is made."""
     existing = next(one for one in sandbox.state("customers") if one["email"] == "ada@example.com")
