@@ -1,6 +1,6 @@
 """`make bench`: measure, print a table, write `.data/bench.json` (a figure a key, the unit in its name).
 
-python -m bench                 full size: 100,000 accounts, 1,200,000 invoices; 1,000 subscriptions to reconcile
+    python -m bench                 full size: 100,000 accounts, 1,200,000 invoices, 1,000 subscriptions
 python -m bench --quick         a hundredth of it, to see that the measuring works
 python -m bench pages webhooks  only some parts
 """
