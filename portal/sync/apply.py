@@ -66,7 +66,9 @@ def _read_all(services: "Services", taken: Claim) -> dict[str, Any]:
         if only_if_needed and not any_change and _is_known(services, subject):
             effect["skipped"] += 1
             continue
-        done = refresh.read(services, subject, source=source, since=taken.since, patience=WORKER_PATIENCE)
+        done = refresh.read(
+            services, subject, source=source, needed_for=taken.arrival, patience=WORKER_PATIENCE
+        )
         _note(effect, done)
         any_change = any_change or done.changed or done.skipped
         if done.changed:

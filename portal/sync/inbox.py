@@ -55,7 +55,7 @@ where id in (
   where object_kind = %(kind)s and object_zoho_id = %(zoho_id)s
     and state in ('pending', 'failed', 'applying') and next_attempt_at <= %(now)s
   order by received_at limit 500 for update skip locked)
-returning id, related, attempts, flags, received_at, event_type, event_time
+returning id, related, attempts, flags, received_at, event_type, event_time, arrival
 """
 _APPLIED = """
 update billing.inbox set state = 'applied', applied_at = %(now)s, effect = %(effect)s, last_error = ''
@@ -74,7 +74,8 @@ limit %(limit)s
 """
 _KNOWN = "select event_id from billing.inbox where event_id = any(%(event_ids)s)"
 _REVIVE = """
-update billing.inbox set state = 'pending', attempts = 0, next_attempt_at = %(now)s
+update billing.inbox set state = 'pending', attempts = 0, next_attempt_at = %(now)s,
+  arrival = nextval('billing.arrivals')
 where id = %(id)s and state in ('dead', 'failed', 'applied', 'ignored') and object_kind <> ''
 returning object_kind, object_zoho_id
 """
@@ -108,10 +109,9 @@ class Claim:
     rows: list[dict[str, Any]]
 
     @property
-    def since(self) -> datetime:
-        """A read that began at or after this moment satisfies all of them."""
-        moments: list[datetime] = [row["received_at"] for row in self.rows]
-        return max(moments)
+    def arrival(self) -> int:
+        """Return the number of the last of them: a read that began after it satisfies all."""
+        return max(int(row["arrival"]) for row in self.rows)
 
     @property
     def related(self) -> list[Subject]:

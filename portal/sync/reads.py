@@ -30,10 +30,11 @@ insert into billing.object_reads as r (kind, zoho_id, holder, lease_until)
 values (%(kind)s, %(zoho_id)s, %(holder)s, %(until)s)
 on conflict (kind, zoho_id) do update set holder = excluded.holder, lease_until = excluded.lease_until
 where r.holder is null or r.lease_until <= %(now)s
-returning last_read_at
+returning last_read_at, last_arrival, nextval('billing.arrivals') as arrival
 """
 _SETTLE = """
-update billing.object_reads set holder = null, lease_until = null, last_read_at = %(began)s
+update billing.object_reads
+set holder = null, lease_until = null, last_read_at = %(began)s, last_arrival = %(arrival)s
 where kind = %(kind)s and zoho_id = %(zoho_id)s and holder = %(holder)s
 """
 _GIVE_BACK = """
@@ -49,12 +50,22 @@ class Busy(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One read under way: when it counts as begun, and when the one before it began."""
+    """One read under way: when it counts as begun, its number, and those of the one stored before it.
+
+    Numbers come from the sequence that also numbers deliveries: a read with a higher number began after
+    the delivery had arrived, whatever the clocks of the machines say.
+    """
 
     subject: Subject
     holder: UUID
     began: datetime
+    arrival: int
     last_read_at: datetime | None
+    last_arrival: int | None
+
+    def is_needed_for(self, arrival: int) -> bool:
+        """Tell whether a delivery of this number still wants a read."""
+        return self.last_arrival is None or self.last_arrival < arrival
 
 
 @contextmanager
@@ -71,7 +82,7 @@ def exclusive(pool: Pool, subject: Subject, *, patience: float = 5.0) -> Iterato
 
 def settle(conn: Conn, read: Read) -> None:
     """Give the lease back and remember the read, in the transaction that stores what was read."""
-    conn.execute(_SETTLE, _names(read) | {"began": read.began})
+    conn.execute(_SETTLE, _names(read) | {"began": read.began, "arrival": read.arrival})
 
 
 def prune(conn: Conn, before: datetime) -> int:
@@ -90,7 +101,7 @@ def _take(pool: Pool, subject: Subject, patience: float) -> Read:
         if row is not None:
             last = row["last_read_at"]
             began = max(now, last + timedelta(microseconds=1)) if last else now
-            return Read(subject, holder, began, last)
+            return Read(subject, holder, began, row["arrival"], last, row["last_arrival"])
         if time.monotonic() >= give_up:
             raise Busy
         time.sleep(_PAUSE_SECONDS)

@@ -6,7 +6,6 @@ mails), the lease given back. «Zoho does not know it any more» is an answer to
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from portal import activity
@@ -63,13 +62,13 @@ def read(
     subject: Subject,
     *,
     source: str,
-    since: datetime | None = None,
+    needed_for: int | None = None,
     patience: float = PATIENCE_SECONDS,
 ) -> Refreshed:
-    """Refresh ``subject``; with ``since``, only if no stored read of it has begun at or after that moment."""
+    """Refresh ``subject``; with ``needed_for``, only if the last read began before that delivery arrived."""
     kind = KINDS[subject.kind]
     with reads.exclusive(services.pool, subject, patience=patience) as lease:
-        if since is not None and lease.last_read_at is not None and lease.last_read_at >= since:
+        if needed_for is not None and not lease.is_needed_for(needed_for):
             reads.give_back(services.pool, lease)
             return Refreshed(subject, skipped=True)
         zoho = services.zoho.lane(LANES.get(source, "interactive"))

@@ -16,7 +16,7 @@ from flask import Blueprint, Response, request
 from psycopg_pool import PoolTimeout
 
 from portal.db import transaction
-from portal.jobs import tasks
+from portal.jobs import metrics, tasks
 from portal.services import Services
 from portal.sync import inbox
 from portal.web import guard
@@ -26,6 +26,8 @@ from portal.zoho import signature
 
 log = structlog.get_logger()
 blueprint = Blueprint("webhooks", __name__)
+# What becomes of deliveries shows beside how many came.
+blueprint.record(lambda state: metrics.register(state.app.extensions["services"].pool))
 
 LARGEST = 256 * 1024
 RETRY_AFTER_SECONDS = "30"

@@ -90,6 +90,20 @@ def test_wh_08_a_delivery_that_came_before_the_last_read_needs_no_other(
     assert reads_of(sandbox, subject.zoho_id) == asked
 
 
+def test_a_delivery_wants_a_read_even_if_its_receivers_clock_is_behind(
+    services: Services, sandbox: Sandbox
+) -> None:
+    subject = some_subscription(sandbox)
+    refresh.refresh(services, *_pair(subject), source="return")
+    asked = reads_of(sandbox, subject.zoho_id)
+    with clock.replaced_by(partial(_same, clock.now() - timedelta(hours=1))):
+        deliver(services, subject, "behind")
+
+    apply.apply(services, subject)
+
+    assert reads_of(sandbox, subject.zoho_id) == asked + 1
+
+
 def test_wh_09_a_slow_read_that_was_overtaken_does_not_write(services: Services, conn: Any) -> None:
     """R6: whoever began to read earlier never overwrites who began later."""
     now = clock.now()

@@ -275,3 +275,11 @@ def test_pci_01_card_numbers_are_masked_before_they_are_kept(post: Post, conn: A
     assert "5555555555554444" not in kept
     assert "************1111, thanks" in kept
     assert row["object_zoho_id"] == "4111111111111111"  # an id of Zoho's is no card number
+
+
+def test_job_08_what_waits_shows_in_the_metrics(post: Post, app: Flask) -> None:
+    post(event())
+    text = app.test_client().get("/metrics", environ_base={"REMOTE_ADDR": "127.0.0.1"}).get_data(as_text=True)
+    assert 'portal_inbox{state="pending"} 1.0' in text
+    assert 'portal_jobs{state="todo"} 1.0' in text
+    assert "portal_inbox_oldest_seconds" in text
