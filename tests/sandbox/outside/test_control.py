@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,6 +125,15 @@ def test_every_open_question_has_a_switch_with_its_alternatives(bench: Bench) ->
     assert missing == []
     assert [u for u in UNKNOWNS if not switches.question(u)] == []
     assert set(known) == set(Settings.model_fields)
+
+
+def test_document_names_every_setting_and_every_control_call(bench: Bench) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "sandbox.md").read_text()
+    rules = {rule.rule for rule in bench.app.url_map.iter_rules() if rule.rule.startswith("/_control")}
+    calls = {re.sub(r"<[^>]+>", "<id>", rule) for rule in rules}
+
+    assert [name for name in Settings.model_fields if f"SANDBOX_{name.upper()}" not in text] == []
+    assert sorted(call for call in calls if call not in text) == []
 
 
 def test_switch_is_kept_over_a_restart_and_wrong_values_are_refused(bench: Bench) -> None:
