@@ -6,7 +6,7 @@ place. Times are aware and in UTC; a date in the merchant's organisation is :fun
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 
@@ -22,9 +22,12 @@ def now() -> datetime:
     return _now()
 
 
-def today(time_zone: str) -> date:
-    """Return the calendar date that it is now in the IANA zone ``time_zone``."""
-    return now().astimezone(ZoneInfo(time_zone)).date()
+def today(time_zone: str, offset: timedelta = timedelta(0)) -> date:
+    """Return the calendar date that it is now in the IANA zone ``time_zone``.
+
+    ``offset`` is how far the clock whose date is meant is ahead of ours (organization.clock_offset).
+    """
+    return (now() + offset).astimezone(ZoneInfo(time_zone)).date()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from portal import clock
 from portal.billing.catalogue import Addon, Catalogue, Coupon, Plan
 from portal.billing.interval import Interval
 from portal.db.transaction import Conn
@@ -41,17 +42,18 @@ select
     from billing.coupons c where c.gone_at is null and c.code = any (%(coupons)s)) as coupons,
   (select min(p.synced_at) from billing.plans p where p.gone_at is null) as read_at,
   (select o.time_zone from billing.organization o limit 1) as time_zone,
+  coalesce((select o.clock_offset from billing.organization o limit 1), '0') as clock_offset,
   (select o.currency_code from billing.organization o limit 1) as currency
 """
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogueRead:
-    """The catalogue, how old it is, and the organisation's zone and currency."""
+    """The catalogue, how old it is, and the date that it is for the organisation (by Zoho's clock)."""
 
     catalogue: Catalogue
     read_at: datetime | None
-    time_zone: str
+    today: date
 
 
 def read(conn: Conn, coupon_code: str = "") -> CatalogueRead:
@@ -71,7 +73,7 @@ def read(conn: Conn, coupon_code: str = "") -> CatalogueRead:
             row["products"],
         ),
         row["read_at"],
-        row["time_zone"] or "UTC",
+        clock.today(row["time_zone"] or "UTC", row["clock_offset"]),
     )
 
 

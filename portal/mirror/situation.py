@@ -5,7 +5,6 @@ answers, what was last compared with Zoho, and what is wrong with money.
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from portal import clock
 from portal.db.transaction import Conn
@@ -16,6 +15,8 @@ from portal.mirror.rows import Row
 _GET = """
 select
   coalesce((select time_zone from billing.organization order by synced_at desc limit 1), 'UTC') as time_zone,
+  coalesce((select clock_offset from billing.organization order by synced_at desc limit 1), '0')
+    as clock_offset,
   billing.mirror_checked_at() as checked_at,
   (select to_json(c)::text from (
      select breaker_state, breaker_until as breaker_until_at, blocked_until as blocked_until_at
@@ -70,7 +71,7 @@ def get(conn: Conn, account_id: UUID) -> Situation:
     row = conn.execute(_GET, {"account_id": account_id}).fetchone()
     assert row is not None  # noqa: S101 - a select without a table answers one row
     return Situation(
-        today=clock.now().astimezone(ZoneInfo(row["time_zone"])).date(),
+        today=clock.today(row["time_zone"], row["clock_offset"]),
         checked_at=row["checked_at"],
         away_until=_away_until(bundle.parse_one(row["connection"])),
         troubled=bundle.parse(row["troubled"]),

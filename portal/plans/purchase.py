@@ -7,7 +7,6 @@ from typing import Any
 from flask import Response, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from portal import clock
 from portal.billing import summary
 from portal.billing.catalogue import Plan, Selection, UnknownCoupon
 from portal.billing.summary import Summary
@@ -45,7 +44,7 @@ def new_checkout() -> Response:
     selection = _selection(counter) if is_first_look or counter.form.validate() else None
     if selection is None:
         return _render(counter, None, status=422)
-    costs = summary.of_purchase(selection, clock.today(counter.read.time_zone))
+    costs = summary.of_purchase(selection, counter.read.today)
     counter.form.stamp.data = stamp(costs)
     return _render(counter, costs)
 
@@ -59,7 +58,7 @@ def create_checkout() -> BaseResponse:
     selection = _selection(counter) if form.validate() else None
     if selection is None:
         return _render(counter, None, status=422)
-    costs = summary.of_purchase(selection, clock.today(counter.read.time_zone))
+    costs = summary.of_purchase(selection, counter.read.today)
     if form.stamp.data != stamp(costs):
         form.stamp.data = stamp(costs)
         form.key.data = new_key()
@@ -104,7 +103,7 @@ def _counter(code: str, data: Any, coupon: str) -> Counter:
 def _selection(counter: Counter) -> Selection | None:
     """Look the choice up; what is refused is written at its field."""
     try:
-        return counter.read.catalogue.select(counter.form.choice(), clock.today(counter.read.time_zone))
+        return counter.read.catalogue.select(counter.form.choice(), counter.read.today)
     except UnknownCoupon as refusal:
         counter.form.coupon.errors = [refusal.message]
     except Refused as refusal:

@@ -1,5 +1,6 @@
 """The form of a plan change: the choice, and when it takes effect."""
 
+from decimal import Decimal
 from typing import Any
 
 from wtforms import RadioField
@@ -22,7 +23,7 @@ class ChangeForm(ChoiceForm):
 
 def change_form(row: dict[str, Any], plan: Plan, addons: list[Addon], data: Any = None) -> ChangeForm:
     """Build the form for a change to ``plan``, filled with what the subscription has now."""
-    present = {addon["code"]: int(float(addon["quantity"])) for addon in row["addons"]}
+    present = {addon["code"]: int(Decimal(addon["quantity"])) for addon in row["addons"]}
     form = choice_form(ChangeForm, plan, addons, data, present=present)
     if data is None:
         form.quantity.data = int(row["quantity"])

@@ -1,6 +1,8 @@
 """What the plan-change page stands on: the subscription, the catalogue, and the choice as it is."""
 
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -14,11 +16,11 @@ from portal.web.current import current_services, signed_in_account, signed_in_se
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """The subscription's row, what is for sale, and the organisation's zone."""
+    """The subscription's row, what is for sale, and the date that it is for the organisation."""
 
     row: dict[str, Any]
     catalogue: Catalogue
-    time_zone: str
+    today: date
 
     @property
     def present_plan(self) -> Plan | None:
@@ -32,7 +34,7 @@ def read(subscription_id: UUID) -> Situation:
     with transaction.as_member(services.pool, person.user_id) as conn:
         row = acting.get_subscription(conn, subscription_id, signed_in_account().id)
         found = mirror_catalogue.read(conn)
-    return Situation(row, found.catalogue, found.time_zone)
+    return Situation(row, found.catalogue, found.today)
 
 
 def offers(situation: Situation) -> list[Plan]:
@@ -50,7 +52,7 @@ def offers(situation: Situation) -> list[Plan]:
 
 def present_choice(row: dict[str, Any]) -> Choice:
     """Return what the subscription is, as the choice that would make it."""
-    addons = sorted((addon["code"], int(float(addon["quantity"]))) for addon in row["addons"])
+    addons = sorted((addon["code"], int(Decimal(addon["quantity"]))) for addon in row["addons"])
     return Choice(row["plan_code"], int(row["quantity"]), tuple(addons), "")
 
 

@@ -76,4 +76,4 @@ def _resuming(row: Row) -> Question:
 
 def _today(row: Row) -> date:
     """Zoho's days are days in the organisation's zone."""
-    return clock.today(row["organization_zone"] or "UTC")
+    return clock.today(row["organization_zone"] or "UTC", row["organization_offset"])

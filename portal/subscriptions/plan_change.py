@@ -11,7 +11,6 @@ from uuid import UUID
 from flask import Response, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from portal import clock
 from portal.billing import quote
 from portal.billing.catalogue import Plan, Selection
 from portal.billing.interval import Interval
@@ -126,7 +125,7 @@ def _form(situation: Situation, code: str, data: Any) -> ChangeForm:
 def _select(form: ChangeForm, situation: Situation) -> Selection:
     """Look the choice up. Raises :class:`Refused` when it cannot be had, or is what is there already."""
     choice = form.choice()
-    selection = situation.catalogue.select(choice, clock.today(situation.time_zone))
+    selection = situation.catalogue.select(choice, situation.today)
     if choice == change_page.present_choice(situation.row):
         raise Refused(_SAME)
     _demand_direction(selection, situation)
@@ -148,7 +147,7 @@ def _estimate(selection: Selection, situation: Situation, when: str) -> Quote | 
     try:
         if when == AT_END:
             return quote.change_at_term_end(running, target)
-        return quote.change_now(running, target, clock.today(situation.time_zone))
+        return quote.change_now(running, target, situation.today)
     except NoQuote:
         return None
 

@@ -20,6 +20,7 @@ from portal.zoho.payloads import Customer, HostedPage, Invoice, Payment, Raw, Re
 from portal.zoho.reader import Kind, ZohoReader
 from portal.zoho.tokens import Tokens
 from portal.zoho.transport import Transport
+from portal.zoho.zoho_clock import ZohoClock
 
 # The kinds of hosted page in our words (the schema's), and Zoho's name of each (facts.md 4.1).
 HOSTED_PAGES = {
@@ -38,7 +39,8 @@ def build(
 ) -> "ZohoClient":
     """Compose the client; ``sleep`` lets a simulation wait in its own time."""
     tokens = Tokens(settings, pool, keyring, AccountsServer(settings), sleep)
-    transport = Transport([settings.zoho_api_url])
+    zoho_clock = ZohoClock(pool, settings.zoho_organization_id)
+    transport = Transport([settings.zoho_api_url], zoho_clock.told)
     root = f"{settings.zoho_api_url.rstrip('/')}/billing/v1"
     return ZohoClient(Caller(root, transport, tokens, Budget(settings, pool, sleep)), tokens)
 

@@ -11,7 +11,7 @@ tell whether the request was read.
 
 import io
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
@@ -77,8 +77,10 @@ class Sending:
 class Transport:
     """Exchanges with the allowed hosts; safe to share between threads."""
 
-    def __init__(self, allowed: list[str]) -> None:
+    def __init__(self, allowed: list[str], told_time: Callable[[str], None] | None = None) -> None:
+        """``told_time`` is called with the Date header of every answer."""
         self._origins = frozenset(_origin(url) for url in allowed if url)
+        self._told_time = told_time
         self._session = hardened(requests.Session())
 
     def exchange(self, sending: Sending, limits: Limits | None = None) -> Answer:
@@ -86,7 +88,10 @@ class Transport:
         limits = limits or Limits()
         deadline = time.monotonic() + limits.whole
         with self._open(sending, limits) as response:
-            return Answer(response.status_code, response.headers, _body(response, deadline))
+            answer = Answer(response.status_code, response.headers, _body(response, deadline))
+        if self._told_time is not None and "Date" in answer.headers:
+            self._told_time(answer.headers["Date"])
+        return answer
 
     @contextmanager
     def stream(self, sending: Sending, limits: Limits | None = None) -> Iterator["Stream"]:
