@@ -23,7 +23,7 @@ log = structlog.get_logger()
 def list_sessions() -> Response:
     live = signed_in_session()
     with as_member(current_services().pool, live.person.user_id) as conn:
-        found = sessions.list_live(conn, live.person)
+        found = sessions.list_live(conn, live.person.user_id, is_staff=live.person.is_staff)
     return page("account/sessions.html", place="account", sessions=found, own_id=live.id)
 
 

@@ -280,10 +280,10 @@ def end_all(conn: Conn, user_id: UUID, *, reason: str, keep: UUID | None = None)
     return conn.execute(_END_OTHERS, given).rowcount
 
 
-def list_live(conn: Conn, person: Person) -> list[dict[str, Any]]:
+def list_live(conn: Conn, user_id: UUID, *, is_staff: bool) -> list[dict[str, Any]]:
     now = clock.now()
-    idle_since = now - (STAFF_IDLE if person.is_staff else IDLE)
-    return conn.execute(_LIST, {"user_id": person.user_id, "now": now, "idle_since": idle_since}).fetchall()
+    idle_since = now - (STAFF_IDLE if is_staff else IDLE)
+    return conn.execute(_LIST, {"user_id": user_id, "now": now, "idle_since": idle_since}).fetchall()
 
 
 def choose_account(conn: Conn, session_id: UUID, account_id: UUID) -> bool:

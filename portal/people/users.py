@@ -1,6 +1,9 @@
 """Users: one row per (issuer, subject) of the identity provider, never per e-mail address (AUT-08)."""
 
+import re
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from portal import clock
@@ -26,7 +29,7 @@ returning id, disabled_at
 """
 
 _FIND = """
-select id, email, display_name, locale, time_zone, is_staff, has_second_factor
+select id, email, display_name, locale, time_zone, is_staff, has_second_factor, disabled_at
 from billing.users where id = %(id)s
 """
 
@@ -36,7 +39,21 @@ set display_name = %(display_name)s, locale = %(locale)s, time_zone = %(time_zon
 where id = %(id)s
 """
 
+# An address, or the beginning of one, or of a name. The text is not a pattern: its signs are escaped.
+_SEARCH = r"""
+select u.id, u.email, u.display_name, u.is_staff, u.has_second_factor, u.disabled_at,
+       (select string_agg(a.name, ', ' order by a.name)
+        from billing.members m join billing.accounts a on a.id = m.account_id
+        where m.user_id = u.id) as accounts
+from billing.users u
+where lower(u.email) like %(start)s escape '\' or lower(u.display_name) like %(start)s escape '\'
+order by lower(u.email), u.id limit %(most)s
+"""
+_ENABLE = "update billing.users set disabled_at = null where id = %(id)s and disabled_at is not null"
 _DISABLE = "update billing.users set disabled_at = %(now)s where id = %(id)s and disabled_at is null"
+
+
+MOST_FOUND = 50
 
 
 class Disabled(Refused):
@@ -52,6 +69,7 @@ class User:
     time_zone: str
     is_staff: bool
     has_second_factor: bool
+    disabled_at: datetime | None
 
 
 def upsert(conn: Conn, identity: Identity, *, locale: str = "en") -> None:
@@ -85,6 +103,17 @@ def store_profile(conn: Conn, user_id: UUID, *, display_name: str, locale: str, 
     conn.execute(_STORE_PROFILE, {**given, "now": clock.now()})
 
 
-def mark_disabled(conn: Conn, user_id: UUID) -> None:
+def search(conn: Conn, start: str) -> list[dict[str, Any]]:
+    """Return up to fifty users whose address or name begins like this."""
+    escaped = re.sub(r"([\\%_])", r"\\\1", start.lower())
+    return conn.execute(_SEARCH, {"start": f"{escaped}%", "most": MOST_FOUND}).fetchall()
+
+
+def mark_disabled(conn: Conn, user_id: UUID) -> bool:
     """Switch a login off; its sessions end at their next request (SES-05)."""
-    conn.execute(_DISABLE, {"id": user_id, "now": clock.now()})
+    return conn.execute(_DISABLE, {"id": user_id, "now": clock.now()}).rowcount > 0
+
+
+def mark_enabled(conn: Conn, user_id: UUID) -> bool:
+    """Switch a login on again; the person signs in anew."""
+    return conn.execute(_ENABLE, {"id": user_id}).rowcount > 0
