@@ -15,6 +15,7 @@ import flask_login
 from flask import Flask, Response, current_app, g, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from werkzeug.exceptions import Forbidden
+from werkzeug.local import LocalProxy
 
 from portal.config import Settings
 from portal.db.transaction import as_web
@@ -37,11 +38,17 @@ def register(app: Flask) -> None:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_PATH="/",
     )
-    manager = flask_login.LoginManager(app)
+    manager = flask_login.LoginManager()
     # The browser's address and program may change while a person moves about; the cookie is the proof.
     manager.session_protection = None
     manager.request_loader(lambda _: current_person())
-    app.context_processor(lambda: {"person": current_person(), "account": current_account()})
+    # Not init_app: it would look the person up for every template and touch Flask's session in every
+    # response. `flask_login.current_user` needs no more than this.
+    app.login_manager = manager  # type: ignore[attr-defined]
+    # Proxies, so that the page that says "the database is down" does not ask the database who reads it.
+    app.context_processor(
+        lambda: {"person": LocalProxy(current_person), "account": LocalProxy(current_account)}
+    )
     app.after_request(_store_cookie)
 
 

@@ -16,7 +16,7 @@ from flask import Flask
 from portal.web import guard
 from portal.web.guard import RANK, Rule
 from tests.db.strangers import fill, tables
-from tests.harness.people import SomeUser, later, sign_in
+from tests.harness.people import SomeUser, later, plant, sign_in
 from tests.harness.people import wear as dressed
 from tests.visitor import Visitor
 
@@ -233,3 +233,26 @@ def test_a_page_needs_two_round_trips_for_its_session(portal: Flask) -> None:
         psycopg.Connection.execute = original  # type: ignore[method-assign]
     statements = [words for words in counted if words]  # the pool's own check is empty
     assert len(statements) == 2, statements
+
+
+def test_database_that_is_down_is_said_in_words(make_app: Callable[..., Flask]) -> None:
+    """SB-10: a page after two seconds and not a hang, for visitors and for people who were signed in."""
+    app = make_app(database_url="postgresql://nobody@127.0.0.1:9/nothing")
+    for cookie in ("", "x" * 43):
+        visitor = Visitor(app)
+        plant(visitor, cookie)
+        page = visitor.get("/account" if cookie else "/sign-in", status=503)
+        assert page.shows("is not answering right now")
+        assert int(page.response.headers["Retry-After"]) > 0
+    assert visitor.raw("GET", "/healthz").status_code == 200
+
+
+def test_flask_login_knows_the_person(portal: Flask) -> None:
+    import flask_login
+
+    user = sign_in(portal, "ada@example.com")
+    with portal.test_request_context("/", headers={"Cookie": f"session={user.cookie}"}):
+        assert flask_login.current_user.is_authenticated
+        assert flask_login.current_user.get_id() == str(user.user_id)
+    with portal.test_request_context("/"):
+        assert not flask_login.current_user.is_authenticated
