@@ -103,7 +103,7 @@ def _charge(bill: Bill, form: PaymentForm) -> Response:
             before={"balance": bill.amount, "subscription_zoho_ids": invoice["subscription_zoho_ids"]},
         )
     except NotDone as refusal:
-        form.form_errors.append(refusal.message)
+        form.form_errors.append(f"{refusal.message.rstrip('.')}. Nothing was charged.")
         form.key.data = new_key()
         return _show(bill, form)
     amount = filters.money(invoice["balance"], invoice["currency_code"])

@@ -25,7 +25,8 @@ select
      where account_id = %(account_id)s and gone_at is null) as subscription_count,
   (select json_agg(t)::text from (
      select currency_code, count(*) as count, sum(balance) as balance, min(due_date) as due_date,
-            coalesce(sum(balance) filter (where ach_payment_initiated), 0.0) as under_way
+            coalesce(sum(balance) filter (where ach_payment_initiated), 0.0) as under_way,
+            (array_agg(id order by due_date nulls last, id))[1] as first_id
      from billing.invoices
      where account_id = %(account_id)s and gone_at is null and balance > 0
        and status not in ('void', 'draft', 'pending')

@@ -45,6 +45,7 @@ def overview() -> Response:
         "subscriptions/overview.html",
         place="overview",
         headline=rules.headline(found["subscriptions"]),
+        may_pay=account.role != "viewer" and not how.is_zoho_away,
         steps=steps(found["subscriptions"], found["methods"]),
         found=found,
         **frame(how),
