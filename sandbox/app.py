@@ -27,11 +27,9 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     for name in ("api", *PARTS):
         module = part(name)
-        if module is None:
-            continue
         if hasattr(module, "register"):
             module.register(app)
-        elif hasattr(module, "blueprint"):
+        else:
             app.register_blueprint(module.blueprint)
     return app
 
@@ -41,6 +39,6 @@ def served() -> Flask:
     app = create_app()
     for name in PARTS:
         module = part(name)
-        if module is not None and hasattr(module, "start"):
+        if hasattr(module, "start"):
             module.start(app)
     return app

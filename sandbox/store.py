@@ -22,16 +22,16 @@ __all__ = ["Doc", "Store", "Tx"]
 POINTER = "current"
 
 
-def connect(path: Path) -> sqlite3.Connection:
+# WAL is switched on without waiting for the disk, which nothing here needs to survive; then it is waited for
+SHARED = ("synchronous=OFF", "journal_mode=WAL", "synchronous=NORMAL")
+# a file that nobody points at needs no journal: if filling it fails it is thrown away
+ALONE = ("synchronous=OFF", "journal_mode=OFF", "locking_mode=EXCLUSIVE")
+
+
+def connect(path: Path, manner: tuple[str, ...] = SHARED) -> sqlite3.Connection:
     """A connection in autocommit mode, so that transactions begin and end only where we say."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=60)
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "temp_store=MEMORY",
-        "cache_size=-16000",
-        "mmap_size=0",
-    ):
+    for pragma in (*manner, "temp_store=MEMORY", "cache_size=-16000", "mmap_size=0"):
         connection.execute(f"PRAGMA {pragma}")
     return connection
 
@@ -106,32 +106,29 @@ class Store:
         """Build a new world file with `fill`, then switch to it in one step; the old one is gone."""
         with self._lock:
             fresh = self._next_path()
-            writer = self._open(fresh)
-            # a file that nobody points at needs no journal: if filling fails it is thrown away
-            for pragma in ("journal_mode=OFF", "synchronous=OFF", "locking_mode=EXCLUSIVE"):
-                writer.execute(f"PRAGMA {pragma}")
-            columns: dict[str, set[str]] = {}
-            packer = packer_of(writer)
-            tx = Tx(writer, columns, packer)
-            writer.execute("BEGIN IMMEDIATE")
-            self._local.tx = tx
-            try:
-                fill(tx)
-                tx.flush()
-                writer.execute("COMMIT")
-            except BaseException:
-                writer.close()
-                _unlink(fresh)
-                raise
-            finally:
-                self._local.tx = None
-            writer.close()
-            writer = connect(fresh)
-            old, self._writer, self.path = self._writer, writer, fresh
-            self._columns, self._packer = columns, packer
+            columns = self._filled(fresh, fill)
+            old, self._writer, self.path = self._writer, connect(fresh), fresh
+            self._columns, self._packer = columns, packer_of(self._writer)
             self._point_at(fresh)
             self._generation += 1
             old.close()
+
+    def _filled(self, fresh: Path, fill: Callable[[Tx], None]) -> dict[str, set[str]]:
+        writer = self._open(fresh, ALONE)
+        columns: dict[str, set[str]] = {}
+        self._local.tx = tx = Tx(writer, columns, packer_of(writer))
+        try:
+            writer.execute("BEGIN IMMEDIATE")
+            fill(tx)
+            tx.flush()
+            writer.execute("COMMIT")
+        except BaseException:
+            _unlink(fresh)
+            raise
+        finally:
+            self._local.tx = None
+            writer.close()
+        return columns
 
     def close(self) -> None:
         """Let go of the writer's connection."""
@@ -146,8 +143,8 @@ class Store:
         connection: sqlite3.Connection = self._local.connection
         return connection
 
-    def _open(self, path: Path) -> sqlite3.Connection:
-        connection = connect(path)
+    def _open(self, path: Path, manner: tuple[str, ...] = SHARED) -> sqlite3.Connection:
+        connection = connect(path, manner)
         connection.execute(
             "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
         )

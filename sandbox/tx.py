@@ -21,6 +21,7 @@ ID_PREFIX = 5_120_000_000_000_000
 FIRST_ID = 1_001
 OWN = ("seq", "id", "doc", "walk")
 SORT_ONLY = frozenset({"total", "balance", "customer_name"})  # sorted by now and then, never looked up
+CHOOSY = ("_id", "email", "number", "code")
 WIDTHS = {"": 1, "INV-": 6}
 OPERATORS = ("=", "!=", "<", "<=", ">", ">=", "LIKE")
 
@@ -230,8 +231,12 @@ class Tx:
     def _where(self, kind: str, where: Where | None) -> tuple[str, list[Any]]:
         parts: list[str] = []
         values: list[Any] = []
-        for name, wanted in (where or {}).items():
-            part, bound = _condition(self._column(kind, name), wanted)
+        names = list(where or {})
+        choosy = [name for name in names if name.endswith(CHOOSY)]
+        for name in names:
+            # beside a column that picks a handful no other index is of use; a plus keeps it from being taken
+            plus = "+" if choosy and name not in choosy else ""
+            part, bound = _condition(plus + self._column(kind, name), (where or {})[name])
             parts.append(part)
             values += bound
         return (" WHERE " + " AND ".join(parts) if parts else ""), values

@@ -53,8 +53,9 @@ class World:
 
     def emit(self, tx: Tx, event_type: str, data: Doc, source: str = "user") -> None:
         """Write an event in the same transaction as its fact, and wake deliveries after the commit."""
-        events = part("events")
-        if not self.silent and events is not None and hasattr(events, "record"):
+        from sandbox import events
+
+        if not self.silent:
             events.record(self, tx, event_type, data, source)
             tx.after_commit(self.wake.set)
 
@@ -157,7 +158,7 @@ class World:
         tx.set_meta(LAST_JOB, done.isoformat())
         for name in ("seed", *PARTS):
             module = part(name)
-            if module is not None and hasattr(module, "seed"):
+            if hasattr(module, "seed"):
                 module.seed(self, tx, seed, previous)
         if subscriptions:
             from sandbox import bulk
@@ -165,14 +166,9 @@ class World:
             bulk.generate(self, tx, subscriptions)
 
 
-def part(name: str) -> ModuleType | None:
-    """A module of the sandbox that may not be there yet."""
-    try:
-        return importlib.import_module("sandbox." + name)
-    except ModuleNotFoundError as missing:
-        if missing.name != "sandbox." + name:
-            raise
-        return None
+def part(name: str) -> ModuleType:
+    """A part of the sandbox: has a `blueprint` or `register(app)`, and perhaps `seed` and `start`."""
+    return importlib.import_module("sandbox." + name)
 
 
 def current() -> World:

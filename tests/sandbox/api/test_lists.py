@@ -1,0 +1,154 @@
+"""Section 2.5 of the facts: what each list can be filtered, searched and sorted by."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.contracts.company import DECLINES_LATER, Company
+
+
+@pytest.fixture
+def mixed(company: Company) -> dict[str, str]:
+    """One subscription of each status that does not need much time."""
+    company.go_to("2027-05-01")
+    made = {"dunning": company.subscribe(card=DECLINES_LATER)["subscription_id"]}
+    company.go_to("2027-06-02")
+    made["live"] = company.subscribe()["subscription_id"]
+    made["trial"] = company.subscribe("starter-m")["subscription_id"]
+    made["future"] = company.subscribe(starts_at="2027-08-01")["subscription_id"]
+    for status, at_end in (("non_renewing", "true"), ("cancelled", "false")):
+        made[status] = company.subscribe()["subscription_id"]
+        company.post(f"/subscriptions/{made[status]}/cancel", cancel_at_end=at_end)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("name", "statuses"),
+    [
+        ("LIVE", {"live"}),
+        ("PAST_DUE", {"dunning"}),
+        ("TRIAL", {"trial"}),
+        ("FUTURE", {"future"}),
+        ("NON_RENEWING", {"non_renewing"}),
+        ("CANCELLED", {"cancelled"}),
+        ("CANCELLED_THIS_MONTH", {"cancelled"}),
+        ("CANCELLED_LAST_MONTH", set()),
+        ("UNPAID", set()),
+        ("EXPIRED", set()),
+        ("ACTIVE", {"live", "dunning", "trial", "non_renewing"}),
+        ("All", {"live", "dunning", "trial", "future", "non_renewing", "cancelled"}),
+    ],
+)
+def test_subscriptions_by_status(
+    company: Company, mixed: dict[str, str], name: str, statuses: set[str]
+) -> None:
+    rows = company.get("/subscriptions", filter_by=f"SubscriptionStatus.{name}")["subscriptions"]
+    assert {row["subscription_id"] for row in rows} == {mixed[status] for status in statuses}
+
+
+def test_subscriptions_by_mode_and_customer(company: Company) -> None:
+    online, offline = company.subscribe(), company.subscribe(card=None)
+    for mode, sub in (("ONLINE", online), ("OFFLINE", offline)):
+        rows = company.get("/subscriptions", filter_by=f"SubscriptionMode.{mode}")["subscriptions"]
+        assert [row["subscription_id"] for row in rows] == [sub["subscription_id"]]
+    rows = company.get("/subscriptions", customer_id=offline["customer_id"])["subscriptions"]
+    assert [row["subscription_id"] for row in rows] == [offline["subscription_id"]]
+
+
+def test_an_unknown_filter_is_refused(company: Company) -> None:
+    assert company.refused("GET", "/subscriptions", filter_by="SubscriptionStatus.GLAD")[:2] == (400, 2)
+
+
+@pytest.mark.parametrize(
+    ("page", "per_page"), [("0", "10"), ("x", "10"), ("1", "-5"), ("1", "0"), ("9" * 30, "1")]
+)
+def test_a_page_that_is_no_page_is_refused(company: Company, page: str, per_page: str) -> None:
+    assert company.refused("GET", "/customers", page=page, per_page=per_page)[0] == 400
+
+
+def test_invoices_by_status(company: Company) -> None:
+    company.go_to("2027-05-01")
+    paid = company.subscribe()
+    late = company.subscribe(card=None)
+    void = company.subscribe(card=None)
+    company.post(f"/invoices/{void['child_invoice_id']}/void")
+    company.go_to("2027-05-03")
+    sent = company.subscribe(card=None)
+    partly = company.subscribe(card=None, payment_terms=30)
+    applied = [{"invoice_id": partly["child_invoice_id"], "amount_applied": 10}]
+    body = {"customer_id": partly["customer_id"], "payment_mode": "cash", "amount": 10, "invoices": applied}
+    company.post("/payments", body)
+    wanted = {"Paid": [paid], "OverDue": [late], "Void": [void], "Sent": [sent], "PartiallyPaid": [partly]}
+    for name, subs in {**wanted, "Unpaid": [late, sent, partly], "Draft": []}.items():
+        rows = company.get("/invoices", filter_by=f"Status.{name}")["invoices"]
+        assert [row["invoice_id"] for row in rows] == [sub["child_invoice_id"] for sub in subs], name
+    company.switch(u20_unpaid_filter="sent_only")
+    rows = company.get("/invoices", filter_by="Status.Unpaid")["invoices"]
+    assert [row["invoice_id"] for row in rows] == [sent["child_invoice_id"]]
+
+
+def test_invoices_are_sorted_both_ways(company: Company) -> None:
+    for price in (30, 10, 20):
+        company.subscribe(plan={"price": price}, card=None)
+    for column, key in (("total", "total"), ("number", "number"), ("balance", "balance")):
+        up = [row[key] for row in company.get("/invoices", sort_column=column, sort_order="A")["invoices"]]
+        down = [row[key] for row in company.get("/invoices", sort_column=column, sort_order="D")["invoices"]]
+        assert up == sorted(up)
+        assert down == up[::-1]
+
+
+def test_invoices_are_searched_by_number_and_name(company: Company) -> None:
+    company.subscribe(customer_id=company.customer(display_name="Grace Hopper"))
+    company.subscribe(customer_id=company.customer(display_name="Ada Lovelace"))
+    assert len(company.get("/invoices", search_text="hopper")["invoices"]) == 1
+    number = company.get("/invoices")["invoices"][1]["number"]
+    assert company.get("/invoices", search_text=number)["invoices"][0]["customer_name"] == "Ada Lovelace"
+
+
+def test_customers_are_searched_and_sorted(company: Company) -> None:
+    company.customer(display_name="Grace Hopper", email="Grace@Example.com", phone="555")
+    first = company.customer(display_name="Ada Lovelace", email="ada@example.com")
+    assert (
+        company.get("/customers", email="grace@example.com")["customers"][0]["display_name"] == "Grace Hopper"
+    )
+    assert company.get("/customers", display_name_contains="love")["customers"][0]["customer_id"] == first
+    assert len(company.get("/customers", phone="555")["customers"]) == 1
+    names = [
+        row["display_name"] for row in company.get("/customers", sort_column="display_name")["customers"]
+    ]
+    assert names == ["Ada Lovelace", "Grace Hopper"]
+
+
+def test_customers_by_status(company: Company) -> None:
+    idle, gone = company.customer(), company.customer(is_portal_enabled=True)
+    company.post(f"/customers/{gone}/markasinactive")
+    wanted = {
+        "Active": [idle],
+        "Inactive": [gone],
+        "PortalEnabled": [gone],
+        "PortalDisabled": [idle],
+        "Crm": [],
+    }
+    for name, ids in wanted.items():
+        rows = company.get("/customers", filter_by=f"Status.{name}")["customers"]
+        assert [row["customer_id"] for row in rows] == ids, name
+
+
+def test_plans_and_addons_by_status_product_and_fit(company: Company) -> None:
+    company.post("/plans/free/markasinactive")
+    rows = company.get("/plans", filter_by="PlanStatus.INACTIVE")["plans"]
+    assert [row["plan_code"] for row in rows] == ["free"]
+    product = company.get("/plans/analytics-m")["plan"]["product_id"]
+    assert len(company.get("/plans", product_id=product)["plans"]) == 2
+    codes = [row["addon_code"] for row in company.get("/addons", plan_code="team-y")["addons"]]
+    assert codes == ["seat-y", "onboarding"]
+    assert [a["addon_code"] for a in company.get("/addons", filter_by="AddonStatus.ONETIME")["addons"]] == [
+        "onboarding"
+    ]
+
+
+def test_transactions_by_type_and_customer(company: Company) -> None:
+    sub = company.subscribe()
+    company.subscribe()
+    rows = company.get("/transactions", filter_by="TransactionType.PAYMENT", customer_id=sub["customer_id"])
+    assert [row["type"] for row in rows["transactions"]] == ["payment"]
