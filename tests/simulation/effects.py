@@ -1,0 +1,94 @@
+"""What really happened at Zoho: every write that reached it and took effect, whatever became of its answer.
+
+Stands between the sandbox's weather and its application, where «time-out after effect» cannot hide a thing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.wrappers import Response
+
+from tests.simulation.virtual import VirtualTime
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from flask import Flask
+
+API = "/billing/v1"
+# What one act of the portal asks of Zoho: method and path, with the subject's id in the path.
+CALLS: dict[str, tuple[str, str]] = {
+    "create_customer": ("POST", "/customers"),
+    "create_subscription": ("POST", "/subscriptions"),
+    "change_plan": ("PUT", "/subscriptions/{id}"),
+    "cancel": ("POST", "/subscriptions/{id}/cancel"),
+    "reactivate": ("POST", "/subscriptions/{id}/reactivate"),
+    "drop_scheduled_change": ("DELETE", "/subscriptions/{id}/scheduledchanges"),
+    "use_method": ("POST", "/subscriptions/{id}/card"),
+    "collect": ("POST", "/invoices/{id}/collect"),
+    "remove_method": ("DELETE", "/customers/{customer}/cards/{id}"),
+    "update_customer": ("PUT", "/customers/{id}"),
+}
+
+
+@dataclass(frozen=True)
+class Effect:
+    at: datetime
+    method: str
+    path: str
+    asked: dict[str, Any]
+
+
+class Recorder:
+    """A WSGI layer that writes down successful writes of the API."""
+
+    def __init__(self, zoho: Flask, virtual: VirtualTime) -> None:
+        self.effects: list[Effect] = []
+        self._virtual = virtual
+        layer = zoho.extensions["sandbox_layer"]
+        self._inner: WSGIApplication = layer._inner
+        layer._inner = self
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
+        if method == "GET" or not path.startswith(API):
+            return self._inner(environ, start_response)
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = _again(body)
+        answer = Response.from_app(self._inner, environ, buffered=True)
+        said = re.match(rb'\s*\{\s*"code":\s*0\b', answer.get_data())
+        failed = b'"status":"failure"' in answer.get_data() and path.endswith("/collect")
+        if answer.status_code < 300 and said and not failed:
+            asked = json.loads(body) if body.startswith(b"{") else {}
+            effect = Effect(self._virtual.ours(), method, path.removeprefix(API), asked)
+            self.effects.append(effect)
+        return answer(environ, start_response)
+
+
+def address(intent: dict[str, Any]) -> tuple[str, str]:
+    """Where the act of an intent is sent."""
+    method, path = CALLS[intent["kind"]]
+    customer = intent["request"].get("customer_id", "")
+    return method, path.format(id=intent["subject_zoho_id"], customer=customer)
+
+
+def is_of(effect: Effect, intent: dict[str, Any]) -> bool:
+    """Whether the effect is one that this intent asks for (creations by what they carry)."""
+    if (effect.method, effect.path) != address(intent):
+        return False
+    if intent["kind"] == "create_subscription":
+        return bool(effect.asked.get("reference_id") == intent["key"])
+    if intent["kind"] == "create_customer":
+        return bool(effect.asked.get("email") == intent["request"]["email"])
+    return intent["called_at"] is not None and effect.at >= intent["called_at"]
+
+
+def _again(body: bytes) -> Any:
+    from io import BytesIO
+
+    return BytesIO(body)

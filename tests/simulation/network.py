@@ -1,0 +1,127 @@
+"""The network inside the process: requests travel to WSGI applications, and what passes is written down.
+
+It takes the place of the one method by which `requests` reaches the outside, so everything above it
+(sessions, adapters, time-outs, redirects, both programs' own transport code) is what runs in production.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from http.client import responses
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+from tests.simulation.virtual import VirtualTime, swapped
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+FAULT_HEADER = "X-Sandbox-Fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """One exchange as an outsider saw it."""
+
+    at: datetime
+    method: str
+    path: str
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
+@dataclass
+class Network:
+    """Origins and the applications that answer there; `passed` is the history of all exchanges."""
+
+    virtual: VirtualTime
+    latency: Callable[[], float]
+    places: dict[str, WSGIApplication] = field(default_factory=dict)
+    passed: list[Passed] = field(default_factory=list)
+
+    def send(
+        self, adapter: HTTPAdapter, request: requests.PreparedRequest, *, timeout: Any = None
+    ) -> requests.Response:
+        """Carry the request over, as `HTTPAdapter.send` would."""
+        parts = urlsplit(request.url or "")
+        place = self.places.get(f"{parts.scheme}://{parts.netloc}")
+        if place is None:
+            raise requests.ConnectionError(f"nobody listens at {parts.netloc}")
+        body = request.body or b""
+        body = body.encode() if isinstance(body, str) else bytes(body)
+        began, patience = self.virtual.moment, _patience(timeout)
+        self.virtual.sleep(self.latency())
+        status, headers, content, is_broken = self._ask(place, request, body)
+        self.passed.append(Passed(began, str(request.method), parts.path, status, body, request.headers))
+        took = (self.virtual.moment - began).total_seconds()
+        if headers.get(FAULT_HEADER, "").startswith("timeout") or took > patience:
+            raise requests.ReadTimeout("no answer in time", request=request)
+        raw = urllib3.HTTPResponse(
+            _Breaking(content) if is_broken else BytesIO(content),
+            headers=headers,
+            status=status,
+            reason=responses.get(status, ""),
+            preload_content=False,
+        )
+        return adapter.build_response(request, raw)
+
+    def _ask(
+        self, place: WSGIApplication, request: requests.PreparedRequest, body: bytes
+    ) -> tuple[int, dict[str, str], bytes, bool]:
+        environ = EnvironBuilder(
+            path=urlsplit(request.url or "").path,
+            base_url="{0.scheme}://{0.netloc}".format(urlsplit(request.url or "")),
+            query_string=urlsplit(request.url or "").query,
+            method=request.method,
+            headers=dict(request.headers),
+            data=body,
+        ).get_environ()
+        pieces, status, headers = run_wsgi_app(place, environ)
+        content, is_broken = b"", False
+        try:
+            for piece in pieces:
+                content += piece
+        except ConnectionResetError:
+            is_broken = True
+        return int(status.split()[0]), dict(headers), content, is_broken
+
+
+class _Breaking(BytesIO):
+    """A body whose connection breaks where the content ends."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        piece = super().read(size)
+        if not piece:
+            raise ConnectionResetError("the connection broke off")
+        return piece
+
+    read1 = read
+
+
+@contextmanager
+def connecting(network: Network) -> Iterator[None]:
+    """Let every request of this process travel over `network`."""
+
+    def send(
+        adapter: HTTPAdapter, request: requests.PreparedRequest, *_: Any, timeout: Any = None, **__: Any
+    ) -> requests.Response:
+        return network.send(adapter, request, timeout=timeout)
+
+    with swapped(HTTPAdapter, "send", send):
+        yield
+
+
+def _patience(timeout: Any) -> float:
+    """How long the caller waits between two packets."""
+    read = timeout[-1] if isinstance(timeout, tuple) else timeout
+    return float("inf") if read is None else float(read)

@@ -1,0 +1,187 @@
+"""One seed: draw, play with faults on, heal, reconcile once, judge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+from time import perf_counter
+
+from portal.errors import PortalError
+from portal.sync import reconcile
+from tests.simulation import options as drawn
+from tests.simulation.crowd import Crowd
+from tests.simulation.effects import Recorder
+from tests.simulation.history import History
+from tests.simulation.judge import Judge
+from tests.simulation.mailbox import Mailbox
+from tests.simulation.merchant import Merchant, Stranger
+from tests.simulation.options import Options
+from tests.simulation.power import Crash
+from tests.simulation.stage import Setting, Stage
+from tests.simulation.worker import Worker
+
+# How far one step moves the clock, in seconds at least and at most, with its weight.
+MOVES = (((1, 30), 50), ((30, 600), 30), ((600, 7200), 14), ((7200, 86_400), 5), ((86_400, 2_600_000), 1))
+QUICK = {"scan_inbox", "settle_checkouts", "resolve_intents", "send_mail"}
+# Health after the faults: long enough for open purchases, lost answers and the slowest retry of an event.
+HEALING_S = (5, 30, 60, 60, 120, 300, 600, 1800, 3600, 3600, 7200, 14_400, 28_800, 43_200, 43_200, 60)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a seed."""
+
+    options: Options
+    history: History
+    took_s: float
+
+    @property
+    def violations(self) -> list[str]:
+        return self.history.violations
+
+
+class Play:
+    """The cast of one seed."""
+
+    def __init__(self, setting: Setting, options: Options) -> None:
+        self.setting, self.options = setting, options
+        self.dice = Random(f"steps:{options.seed}")
+        self.history = History(setting.virtual.now)
+        self.mailbox = Mailbox(Random(f"mail:{options.seed}"), **options.mail)
+        self.recorder = Recorder(setting.zoho, setting.virtual)
+        setting.mail = self.mailbox
+        setting.network.latency = lambda: options.latency_s
+        setting.zoho.extensions["sandbox_layer"].sleep = setting.virtual.sleep
+        setting.virtual.skew = timedelta(seconds=options.skew_s)
+        setting.start()
+        self.crowd = Crowd(setting, self.history, self.dice, options)
+        self.merchant = Merchant(setting, self.history, self.dice)
+        self.stranger = Stranger(setting, self.history, self.dice)
+        self.worker = Worker(setting, self.history, self.dice)
+
+    # --- the two halves -----------------------------------------------------------------------------
+
+    def storm(self) -> None:
+        """Faults, people, the merchant, time: step after step."""
+        self._control("settings", self.options.questions)
+        self._control("faults", self.options.weather)
+        names = list(self.options.weights)
+        for _ in range(self.options.steps):
+            name = self.dice.choices(names, weights=[self.options.weights[each] for each in names])[0]
+            self._draw_trouble()
+            getattr(self, f"_step_{name}")()
+            self._deliver()
+
+    def heal(self) -> None:
+        """The weather clears, everybody stops, the worker does what its schedule says."""
+        self._control("faults", {})
+        self.mailbox.refuse = self.mailbox.lose_answer = 0.0
+        self.setting.start()
+        for seconds in HEALING_S:
+            self._move(seconds, awake=True)
+
+    def settle(self) -> None:
+        """One full reconciliation brings everything level; a second one finds nothing to write."""
+        for number in (1, 2):
+            try:
+                run = reconcile.full(self.setting.services, options={"thorough": True}, wait=True)
+            except PortalError as problem:
+                self.history.violate("CONV-07", f"reconciliation {number} failed: {problem!r}")
+                return
+            if run.problem or not run.cursor.get("listed"):
+                self.history.violate("CONV-07", f"reconciliation {number} did not finish: {run.problem}")
+            if number == 1:
+                # What it brought home has consequences (mails) that the worker sends.
+                self.worker.tick(only=QUICK)
+            elif run.rows_written:
+                self.history.violate("CONV-07", f"the second pass wrote {run.rows_written} rows")
+            self.setting.virtual.sleep(60)
+        self.worker.tick(only=QUICK)
+
+    # --- steps --------------------------------------------------------------------------------------
+
+    def _step_person(self) -> None:
+        self.crowd.act()
+
+    def _step_merchant(self) -> None:
+        self.merchant.act()
+
+    def _step_attacker(self) -> None:
+        try:
+            self.stranger.act()
+        except Crash:
+            self.setting.start()
+
+    def _step_worker(self) -> None:
+        self.worker.tick(only=QUICK)
+
+    def _step_weather(self) -> None:
+        """The wind turns: other faults, or none for a while."""
+        self._control("faults", {} if self.dice.random() < 0.3 else drawn.weather(self.dice))
+
+    def _step_crash(self) -> None:
+        """A deploy: everything in memory is gone."""
+        self.setting.start()
+
+    def _step_time(self) -> None:
+        spans, weights = [span for span, _ in MOVES], [weight for _, weight in MOVES]
+        least, most = self.dice.choices(spans, weights=weights)[0]
+        self._move(self.dice.uniform(least, most), awake=self.dice.random() >= self.options.worker_asleep)
+
+    def _move(self, seconds: float, *, awake: bool) -> None:
+        """Let time pass, stopping at every morning's billing run; the worker wakes at each stop, or sleeps."""
+        virtual, world = self.setting.virtual, self.setting.world
+        target = virtual.moment + timedelta(seconds=seconds)
+        self.history.note(f"{seconds:.0f} s pass{'' if awake else ', the worker sleeps'}")
+        while virtual.moment < target:
+            virtual.moment = max(virtual.moment, min(target, world.next_job()))
+            world.catch_up()
+            self._deliver()
+            if awake:
+                self._draw_trouble()
+                self.worker.tick()
+                self._deliver()
+
+    def _deliver(self) -> None:
+        """Let Zoho's courier bring what is due."""
+        try:
+            self.setting.zoho.extensions["sandbox_courier"].pump()
+        except Crash:
+            self.history.note("the portal died while it took a delivery")
+            self.setting.start()
+
+    def _draw_trouble(self) -> None:
+        """Decide whether the process dies, or the database goes away, somewhere in what comes now."""
+        dice, options = self.dice, self.options
+        crash = dice.random() < options.crash
+        lose = dice.random() < options.database
+        self.setting.power.draw(
+            crash_in=dice.randint(1, 30) if crash else None, lose_in=dice.randint(1, 30) if lose else None
+        )
+
+    def _control(self, what: str, body: object) -> None:
+        with self.setting.zoho.test_client() as control:
+            answer = control.post(f"/_control/{what}", json=body)
+        assert answer.status_code == 200, answer.get_data(as_text=True)
+
+
+def play(stage: Stage, seed: int, steps: int) -> Outcome:
+    """Play one seed to its end and judge it."""
+    started = perf_counter()
+    options = drawn.draw(seed, steps)
+    with stage.play(str(seed)) as setting:
+        cast = Play(setting, options)
+        cast.storm()
+        cast.options = calm(options)
+        cast.heal()
+        cast.settle()
+        Judge(setting, cast.history, cast.mailbox, cast.recorder.effects).judge()
+    return Outcome(options, cast.history, perf_counter() - started)
+
+
+def calm(options: Options) -> Options:
+    """The same seed without crashes and without a database that goes away."""
+    from dataclasses import replace
+
+    return replace(options, crash=0.0, database=0.0)

@@ -1,0 +1,242 @@
+"""The stage on which every seed plays: one portal, one sandbox, one database, put back to the same start.
+
+Built once a process: the demo company at :data:`~tests.simulation.virtual.START`, already mirrored, three
+people signed up. A seed gets the database back by the wiper and the sandbox by a copy of its file.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import psycopg
+import structlog
+
+import sandbox.app
+from portal import app as portal_app
+from portal.config import Settings
+from portal.db.transaction import as_web
+from portal.people import users
+from portal.sealing import Keyring
+from portal.services import Services
+from portal.sync import reconcile
+from portal.zoho import client
+from sandbox.settings import Settings as SandboxSettings
+from tests.harness import people, processes
+from tests.harness.database import Server, Wiper
+from tests.simulation.network import Network, connecting
+from tests.simulation.power import Connections, Power
+from tests.simulation.virtual import VirtualTime, drawn_from, living_in
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from portal.db.transaction import Pool
+    from sandbox.world import World
+
+# Nobody listens there: the network of a simulation knows these two addresses.
+PORTAL_PORT, SANDBOX_PORT, SMTP_PORT = 8190, 8191, 8192
+
+EMAILS = ("ada@example.com", "bob@example.com", "cleo@example.com")
+
+# Every write of the mirror is looked at by the database itself (INV-5).
+WATCH = """
+create schema if not exists simulation;
+create table if not exists simulation.regressions
+  (seen_at timestamptz default clock_timestamp(), object text, was text, became text);
+create or replace function simulation.watch() returns trigger language plpgsql security definer as $$
+begin
+  if new.zoho_updated_at < old.zoho_updated_at
+     or (new.zoho_updated_at is not distinct from old.zoho_updated_at
+         and new.read_started_at < old.read_started_at) then
+    insert into simulation.regressions (object, was, became)
+    values (tg_table_name || ' ' || old.zoho_id,
+            coalesce(old.zoho_updated_at::text, '-') || ' read ' || old.read_started_at,
+            coalesce(new.zoho_updated_at::text, '-') || ' read ' || new.read_started_at);
+  end if;
+  return new;
+end $$;
+grant usage on schema simulation to public;
+"""
+WATCHED = ("customers", "subscriptions", "invoices", "payments", "credit_notes", "payment_methods")
+
+
+@dataclass
+class Stage:
+    """What stands between seeds."""
+
+    folder: Path
+    url: str
+    app: Flask
+    settings: Settings
+    wiper: Wiper
+    people: dict[str, UUID]
+
+    @contextmanager
+    def play(self, seed: str) -> Iterator[Setting]:
+        """Bring everything back to the start and hand it out for one seed."""
+        self.wiper.wipe()
+        self.wiper.conn.execute("delete from simulation.regressions")
+        copy = self.folder / "playing"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(self.folder / "template", copy)
+        virtual, power = VirtualTime(), Power()
+        network = Network(virtual, lambda: 0.0)
+        with living_in(virtual), drawn_from(seed), connecting(network):
+            zoho = _sandbox(copy)
+            pool = Connections(self.url, power)
+            setting = Setting(self, virtual, power, network, zoho, pool)
+            setting.start()
+            try:
+                yield setting
+            finally:
+                pool.close()
+                _close(zoho)
+
+
+@dataclass
+class Setting:
+    """One seed's world: both programs, their clock, their network."""
+
+    stage: Stage
+    virtual: VirtualTime
+    power: Power
+    network: Network
+    zoho: Flask
+    pool: Connections
+    mail: Any = None
+
+    @property
+    def world(self) -> World:
+        return cast("World", self.zoho.extensions["sandbox_world"])
+
+    @property
+    def services(self) -> Services:
+        return cast("Services", self.stage.app.extensions["services"])
+
+    def start(self) -> None:
+        """Start the portal, or start it again: what a process keeps in memory is new."""
+        self.power.restart()
+        settings, pool = self.stage.settings, cast("Pool", self.pool)
+        zoho = client.build(settings, pool, self.services.keyring, self.virtual.sleep)
+        fresh = replace(self.services, pool=pool, zoho=zoho, mail=self.mail)
+        self.stage.app.extensions["services"] = fresh
+        self.network.places = {
+            settings.base_url: self.stage.app.wsgi_app,
+            settings.zoho_api_url: self.zoho.wsgi_app,
+        }
+
+    def rows(self, statement: str, *values: Any) -> list[dict[str, Any]]:
+        """Look into the portal's database from outside."""
+        cursor = self.stage.wiper.conn.cursor(row_factory=psycopg.rows.dict_row)
+        return cursor.execute(statement, values).fetchall()
+
+
+@contextmanager
+def build(server: Server, folder: Path, name: str) -> Iterator[Stage]:
+    """Set the stage on a database of its own."""
+    url = server.clone(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    env = processes.demo_settings(folder, url, portal=PORTAL_PORT, sandbox=SANDBOX_PORT, smtp=SMTP_PORT)
+    values = {key.lower(): value for key, value in env.items()}
+    settings = Settings.model_validate({**values, "zoho_calls_per_minute": 120})
+    with ExitStack() as stack:
+        _be_quiet(stack)
+        pool = Connections(url, Power())
+        stack.callback(pool.close)
+        services = Services(
+            settings=settings,
+            pool=cast("Pool", pool),
+            keyring=Keyring.from_settings(settings.encryption_keys),
+            zoho=client.build(settings, cast("Pool", pool), Keyring.from_settings(settings.encryption_keys)),
+            auth=cast("Any", None),
+            mail=None,
+        )
+        app = portal_app.create_app(settings, services)
+        known = _begin(app, folder / "template", pool)
+        wiper = Wiper(url)
+        wiper.conn.execute("set search_path to billing, jobs")
+        stack.callback(wiper.close)
+        yield Stage(folder, url, app, settings, wiper, known)
+
+
+def _begin(app: Flask, folder: Path, pool: Connections) -> dict[str, UUID]:
+    """Write the start: the demo company at Zoho, its mirror, and the people."""
+    shutil.rmtree(folder, ignore_errors=True)
+    virtual = VirtualTime()
+    network = Network(virtual, lambda: 0.0)
+    with living_in(virtual), drawn_from("stage"), connecting(network):
+        zoho = _sandbox(folder)
+        services = app.extensions["services"]
+        calling = client.build(services.settings, services.pool, services.keyring, virtual.sleep)
+        services = app.extensions["services"] = replace(services, zoho=calling)
+        network.places = {services.settings.zoho_api_url: zoho.wsgi_app}
+        known = {email: _sign_up(services, email) for email in EMAILS}
+        ada = _customer_of(zoho, EMAILS[0])
+        with pool.connection() as conn, conn.transaction():
+            conn.execute(
+                "update billing.accounts set zoho_customer_id = %s where billing_email = %s", [ada, EMAILS[0]]
+            )
+            conn.execute(WATCH)
+            for table in WATCHED:
+                conn.execute(
+                    f"create trigger watched before update on billing.{table}"
+                    " for each row execute function simulation.watch()"
+                )
+        run = reconcile.full(services, options={"thorough": True}, wait=True)
+        assert run.problem == "", run.problem
+        with pool.connection() as conn, conn.transaction():
+            # Rows with counted ids stay out of the start: the wiper counts from one again.
+            conn.execute("truncate billing.zoho_calls, billing.activity")
+        _close(zoho)
+    return known
+
+
+def _sign_up(services: Services, email: str) -> UUID:
+    from portal.people import accounts
+
+    user_id = uuid5(NAMESPACE_URL, email)
+    with as_web(services.pool, user_id) as conn:
+        users.upsert(conn, people.signed_in(user_id=user_id, email=email).identity)
+        account_id = accounts.create_for(conn, user_id, name=email, email=email)
+        conn.execute(
+            "insert into members (account_id, user_id, role) values (%s, %s, 'owner') on conflict do nothing",
+            [account_id, user_id],
+        )
+    return user_id
+
+
+def _customer_of(zoho: Flask, email: str) -> str:
+    customers = zoho.test_client().get("/_control/state?kind=customers").get_json()["customers"]
+    found: str = next(one["customer_id"] for one in customers if one["email"] == email)
+    return found
+
+
+def _sandbox(folder: Path) -> Flask:
+    return sandbox.app.create_app(
+        SandboxSettings(
+            data=folder,
+            port=SANDBOX_PORT,
+            portal_url=f"http://127.0.0.1:{PORTAL_PORT}",
+            deliver="manual",
+        )
+    )
+
+
+def _close(zoho: Flask) -> None:
+    world: World = zoho.extensions["sandbox_world"]
+    zoho.extensions["sandbox_courier"].stop()
+    world.store.close()
+
+
+def _be_quiet(stack: ExitStack) -> None:
+    """Faults are the point here: the log would be nothing else."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    stack.callback(lambda: structlog.configure(**before))

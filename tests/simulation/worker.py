@@ -1,0 +1,89 @@
+"""The worker by hand: the portal's own schedule and tasks, run when the simulation lets it run.
+
+A job is taken off the queue before it runs and is lost when the process dies with it, which is worse than
+what procrastinate does: the truth scan has to find the work again (JOB-06).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+from croniter import croniter
+from psycopg_pool import PoolTimeout
+
+from portal import clock
+from portal.errors import PortalError
+from portal.jobs import tasks
+from portal.jobs.schedule import SCHEDULE
+from tests.simulation.history import History
+from tests.simulation.power import Crash
+from tests.simulation.stage import Setting
+
+# procrastinate's own housekeeping runs on its connector; real processes prove it (tests/resilience).
+NOT_HERE = {"sweep_stalled", "tidy"}
+MOST_JOBS = 25
+
+_TAKE = """
+delete from jobs.procrastinate_jobs where id = (
+  select id from jobs.procrastinate_jobs
+  where status = 'todo' and (scheduled_at is null or scheduled_at <= %s)
+  order by priority desc, id limit 1)
+returning task_name, args
+"""
+_BY_NAME = {
+    task.name: task for task in (tasks.apply_events, tasks.read_again, tasks.refresh_catalogue, tasks.compare_all)
+}  # fmt: skip
+
+
+@dataclass
+class Worker:
+    """Runs what is due and survives its own death."""
+
+    setting: Setting
+    history: History
+    dice: Random
+    ran: dict[str, datetime] = field(default_factory=dict)
+
+    def tick(self, *, only: set[str] | None = None) -> None:
+        """Run every periodic task whose time came since it last ran, then the waiting jobs."""
+        for cron, task in SCHEDULE:
+            if task.name in NOT_HERE or (only is not None and task.name not in only):
+                continue
+            if self._is_due(cron, task.name):
+                self.ran[task.name] = clock.now()
+                self.run(task)
+        self.work()
+
+    def work(self) -> None:
+        """Work the queue off."""
+        for _ in range(MOST_JOBS):
+            taken = self.setting.rows(_TAKE, clock.now())
+            if not taken:
+                return
+            self.run(_BY_NAME[taken[0]["task_name"]], **taken[0]["args"])
+
+    def run(self, task: Any, **arguments: Any) -> None:
+        context = SimpleNamespace(
+            additional_context={"services": self.setting.services}, should_abort=lambda: False
+        )
+        losses = self.setting.power.losses
+        try:
+            task.func(context, **arguments)
+        except Crash:
+            self.history.note(f"worker died in {task.name}")
+            self.setting.start()
+        except (PortalError, psycopg.OperationalError, PoolTimeout) as problem:
+            self.history.note(f"{task.name} failed: {type(problem).__name__}")
+        except Exception as problem:  # noqa: BLE001 - whatever it is, it is a finding
+            if self.setting.power.losses == losses:
+                self.history.violate("no surprise", f"{task.name}: {problem!r}")
+
+    def _is_due(self, cron: str, name: str) -> bool:
+        last = self.ran.setdefault(name, clock.now())
+        due: datetime = croniter(cron, last).get_next(datetime)
+        return due <= clock.now()
