@@ -9,6 +9,8 @@ from sandbox.api.paging import Listing
 from sandbox.api.plans import known_tax
 from sandbox.api.routes import body, delete, done, get, post, put
 from sandbox.engine.customers import custom_fields
+from sandbox.engine.subscriptions import addon_holders as holders
+from sandbox.engine.subscriptions import addon_renamed as renamed
 from sandbox.envelope import ok
 from sandbox.errors import ZohoError, bad, refused
 from sandbox.render import items
@@ -81,14 +83,16 @@ def update(world: World, tx: Tx, addon_code: str) -> Response:
     """Change an addon."""
     doc = dict(catalogue.named(tx, "addons", addon_code))
     _fill(tx, doc, body())
-    return ok("The addon has been updated.", addon=items.addon(world, tx, _save(world, tx, doc)))
+    _save(world, tx, doc)
+    renamed(world, tx, addon_code, doc["code"])
+    return ok("The addon has been updated.", addon=items.addon(world, tx, doc))
 
 
 @delete("/addons/<path:addon_code>")
 def remove(world: World, tx: Tx, addon_code: str) -> Response:
     """Forget an addon that no subscription holds."""
     doc = catalogue.named(tx, "addons", addon_code)
-    if tx.get("addons_sold", doc["addon_id"]):
+    if holders(tx, addon_code):
         raise refused("The addon has transactions and cannot be deleted.")
     tx.delete("addons", doc["addon_id"])
     tx.cache.clear()

@@ -7,6 +7,7 @@ from flask import Response, request
 from sandbox import catalogue, dates, fields
 from sandbox.api.paging import Listing
 from sandbox.api.routes import body, delete, done, get, post, put
+from sandbox.engine import subscriptions
 from sandbox.engine.customers import custom_fields
 from sandbox.envelope import ok
 from sandbox.errors import ZohoError, bad, refused
@@ -75,7 +76,9 @@ def update(world: World, tx: Tx, plan_code: str) -> Response:
     """Change a plan; subscriptions keep their price until the organisation uses latest prices."""
     doc = dict(catalogue.named(tx, "plans", plan_code))
     fill(tx, doc, body(), target=doc)
-    return ok("The plan has been updated.", plan=items.plan(world, tx, save(world, tx, doc)))
+    save(world, tx, doc)
+    subscriptions.plan_renamed(world, tx, plan_code, doc["code"])
+    return ok("The plan has been updated.", plan=items.plan(world, tx, doc))
 
 
 @delete("/plans/<path:plan_code>")

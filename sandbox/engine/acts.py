@@ -126,7 +126,15 @@ def delete_customer(world: World, tx: Tx, asked: Doc) -> Doc:
     """customer_id, force (false if none): forget a customer; with force also everything that was billed."""
     id_ = fields.required(asked, "customer_id")
     if fields.flag(asked, "force", default=False):
-        for kind in ("subscriptions", "invoices", "payments", "credit_notes", "unbilled_charges", "refunds"):
+        for kind in (
+            "subscriptions",
+            "invoices",
+            "payments",
+            "credit_notes",
+            "unbilled_charges",
+            "refunds",
+            "pending_payments",
+        ):
             for each in tx.ids(kind, where={"customer_id": id_}):
                 tx.delete(kind, each)
     customers.delete(tx, id_)

@@ -86,7 +86,9 @@ def settle_bank_payments(world: World, tx: Tx, today: date) -> list[Doc]:
     done = []
     for payment in tx.find("pending_payments", where={"settles": ("<=", today.isoformat())}):
         invoice = tx.get("invoices", payment["pending_invoice"])
-        if invoice is not None:
+        if invoice is None:
+            tx.delete("pending_payments", payment["payment_id"])
+        else:
             _settle(world, tx, payment, invoice)
             done.append(invoice)
     return done

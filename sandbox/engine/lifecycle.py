@@ -126,6 +126,8 @@ def postpone(world: World, tx: Tx, subscription_id: str, to: date, source: str =
     if name == "term_ends_at":
         step, unit = sub["interval"], sub["interval_unit"]
         sub["next_billing_at"] = to.isoformat()
+        if sub["status"] == "non_renewing":
+            sub["cancels_at"] = to.isoformat()
         sub["anchor"], sub["index"] = to.isoformat(), -1
         if sub["cycles"] > 0:
             left = sub["cycles"] - sub["cycles_done"]

@@ -70,8 +70,10 @@ def choose_items(world: World, tx: Tx, sub: Doc, body: Doc, old: Doc | None = No
     sub["product_id"] = plan["product_id"]
     sub["interval"], sub["interval_unit"] = plan["interval"], plan["interval_unit"]
     sub["addons"], sub["one_time"] = [], []
+    held = [each["code"] for each in old.get("addons", [])] if old else []
     for each in fields.objects(body, "addons"):
-        addon = catalogue.sellable(tx, "addons", each.get("addon_code"))
+        look = catalogue.named if each.get("addon_code") in held else catalogue.sellable
+        addon = look(tx, "addons", each.get("addon_code"))
         fits = addon.get("all_plans", True) or code in addon.get("plans", [])
         if not fits:
             raise refused("The addon is not applicable to the plan.")
@@ -105,6 +107,27 @@ def redeem(world: World, tx: Tx, code: str, sub: Doc) -> Doc:
     catalogue.save(tx, "coupons", coupon | {"redeemed": used + 1})
     remaining = {"one_time": 1, "duration": coupon.get("duration", 1), "forever": -1}[coupon["type"]]
     return {"code": coupon["code"], "remaining": remaining}
+
+
+def plan_renamed(world: World, tx: Tx, old: str, new: str) -> None:
+    """A plan has another code: its subscriptions go on under it."""
+    if old != new:
+        for sub in tx.find("subscriptions", where={"plan_code": old}):
+            sub["plan"]["code"] = new
+            save(world, tx, sub)
+
+
+def addon_renamed(world: World, tx: Tx, old: str, new: str) -> None:
+    """As `plan_renamed`, for an addon."""
+    if old != new:
+        for sub in addon_holders(tx, old):
+            sub["addons"] = [each | {"code": new} if each["code"] == old else each for each in sub["addons"]]
+            save(world, tx, sub)
+
+
+def addon_holders(tx: Tx, code: str) -> list[Doc]:
+    """The subscriptions that hold an addon; rarely asked, so it may look at all of them."""
+    return [sub for sub in tx.find("subscriptions") if any(e["code"] == code for e in sub.get("addons", []))]
 
 
 def save(world: World, tx: Tx, sub: Doc) -> Doc:

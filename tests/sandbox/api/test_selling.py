@@ -239,6 +239,30 @@ def test_an_invoice_is_changed_line_by_line(company: Company) -> None:
     company.check_money()
 
 
+def test_renamed_plans_and_addons_take_their_subscriptions_along(company: Company) -> None:
+    company.go_to("2027-01-10")
+    id_ = company.subscribe(addons=[{"addon_code": "seat-m"}])["subscription_id"]
+    plan = {"plan_code": "team new", "name": "Team", "recurring_price": 49, "interval": 1}
+    company.put("/plans/team-m", plan)
+    brackets = [{"price": 9}]
+    company.put("/addons/seat-m", {"addon_code": "seat new", "name": "Seat", "price_brackets": brackets})
+    sub = company.subscription(id_)
+    assert (sub["plan"]["plan_code"], sub["addons"][0]["addon_code"]) == ("team new", "seat new")
+    assert company.refused("DELETE", "/addons/seat%20new")[0] == 400
+    company.go_to("2027-02-10")
+    assert totals(company, id_) == [62.64, 62.64]
+
+
+def test_an_addon_marked_inactive_stays_where_it_is(company: Company) -> None:
+    addons = [{"addon_code": "seat-m", "quantity": 1}]
+    id_ = company.subscribe(addons=addons)["subscription_id"]
+    company.post("/addons/seat-m/markasinactive")
+    body = {"plan": {"plan_code": "team-m", "quantity": 2}, "addons": addons}
+    assert len(company.put(f"/subscriptions/{id_}", body)["subscription"]["addons"]) == 1
+    fresh = {"customer_id": company.customer(), "plan": {"plan_code": "team-m"}, "addons": addons}
+    assert company.refused("POST", "/subscriptions", fresh)[0] == 400
+
+
 def test_acts_of_staff_are_events_of_the_user(company: Company) -> None:
     sub = company.subscribe(card=None)
     acted = {"kind": "void_invoice", "invoice_id": sub["child_invoice_id"]}
