@@ -196,7 +196,7 @@ def _filled(form: Tag) -> dict[str, Any]:
             chosen = tag.find("option", selected=True) or tag.find("option")
             data[str(name)] = str(chosen.get("value", words(chosen))) if chosen else ""
         elif tag.name == "textarea":
-            data[str(name)] = tag.getwords()
+            data[str(name)] = tag.get_text()
         else:
             data[str(name)] = str(tag.get("value", "on" if kind in ("checkbox", "radio") else ""))
     button = form.find("button", attrs={"name": True})

@@ -58,6 +58,7 @@ class Running:
     can_prorate: bool = True
     is_simple_pricing: bool = True
     is_inclusive_tax: bool = False
+    rounds_tax_once: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +76,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class QuoteLine:
-    """One line of the arithmetic. ``amount`` before tax and ``tax`` are negative for a credit."""
+    """One line of the arithmetic, before tax; ``amount`` and ``exact_tax`` are negative for a credit.
+
+    Lines are rounded, their tax is not: Zoho rounds it once, on the document (``tax_rounding`` is
+    ``entity_level`` in every recording, facts.md 3.3).
+    """
 
     name: str
     amount: Money
-    tax: Money
+    exact_tax: Money
     days: int
     of_days: int
 
@@ -96,12 +101,22 @@ class Quote:
     @property
     def charged(self) -> Money:
         """The new invoice with tax."""
-        return _sum([line.amount + line.tax for line in self.charges], self.next_total.currency)
+        return _with_tax(self.charges, self.next_total.currency)
 
     @property
     def credited(self) -> Money:
         """The credit note with tax, as a positive amount."""
-        return -_sum([line.amount + line.tax for line in self.credits], self.next_total.currency)
+        return -_with_tax(self.credits, self.next_total.currency)
+
+    @property
+    def charged_tax(self) -> Money:
+        """The tax on the new invoice."""
+        return _tax(self.charges, self.next_total.currency)
+
+    @property
+    def credited_tax(self) -> Money:
+        """The tax on the credit note, negative."""
+        return _tax(self.credits, self.next_total.currency)
 
     @property
     def due_today(self) -> Money:
@@ -165,6 +180,7 @@ def _refuse_the_unknown(running: Running, target: Target) -> None:
         or not running.can_prorate
         or not (running.is_simple_pricing and target.is_simple_pricing)
         or running.is_inclusive_tax
+        or not running.rounds_tax_once
         or running.has_scheduled_change
     )
     if unknown:
@@ -178,13 +194,20 @@ def _nothing_today(target: Target, next_on: date) -> Quote:
 
 def _line(item: Item, amount: Decimal, currency: str, days: int, of_days: int) -> QuoteLine:
     rounded = Money(amount, currency).rounded()
-    tax = (rounded * (item.tax_percentage / _PERCENT)).rounded()
-    return QuoteLine(item.name, rounded, tax, days, of_days)
+    return QuoteLine(item.name, rounded, rounded * (item.tax_percentage / _PERCENT), days, of_days)
 
 
 def _next_total(target: Target) -> Money:
     lines = [_line(item, item.total, target.currency, 1, 1) for item in target.items]
-    return _sum([line.amount + line.tax for line in lines], target.currency)
+    return _with_tax(tuple(lines), target.currency)
+
+
+def _with_tax(lines: tuple[QuoteLine, ...], currency: str) -> Money:
+    return _sum([line.amount for line in lines], currency) + _tax(lines, currency)
+
+
+def _tax(lines: tuple[QuoteLine, ...], currency: str) -> Money:
+    return _sum([line.exact_tax for line in lines], currency).rounded()
 
 
 def _sum(amounts: list[Money], currency: str) -> Money:

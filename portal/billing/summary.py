@@ -1,7 +1,7 @@
 """What a purchase costs: every line charged now, and what comes later (issue: checkout summary).
 
-The arithmetic follows Zoho's invoices (facts.md 12.7: half-up per line; discount before tax, per
-line). It is an estimate all the same: tax rules and credits live in Zoho, and the payment page shows
+The arithmetic follows Zoho's invoices (facts.md 12.7: half-up per line, the tax once; discount before
+tax). It is an estimate all the same: tax rules and credits live in Zoho, and the payment page shows
 the exact amount before anything is charged.
 """
 
@@ -19,14 +19,17 @@ _PERCENT = Decimal(100)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of an invoice to come: ``total`` is quantity times price before discount and tax."""
+    """One line of an invoice to come: ``total`` is quantity times price before discount and tax.
+
+    ``exact_tax`` is not rounded: Zoho rounds the tax once, on the invoice (facts.md 3.3, tax_rounding).
+    """
 
     name: str
     quantity: int
     price: Money
     total: Money
     discount: Money
-    tax: Money
+    exact_tax: Money
     note: str = ""
 
 
@@ -50,8 +53,8 @@ class Bill:
 
     @property
     def tax(self) -> Money:
-        """Sum of the taxes."""
-        return _sum((line.tax for line in self.lines), self.currency)
+        """The tax, rounded once."""
+        return _sum((line.exact_tax for line in self.lines), self.currency).rounded()
 
     @property
     def total(self) -> Money:
@@ -139,7 +142,7 @@ def _bill(parts: list[_Part], selection: Selection, *, discounted: bool) -> Bill
             discount, flat_left = _discount(coupon, total, flat_left)
         tax = (total - discount) * ((part.tax_percentage or Decimal(0)) / _PERCENT)
         price = Money(part.price, currency)
-        lines.append(Line(part.name, part.quantity, price, total, discount, tax.rounded(), part.note))
+        lines.append(Line(part.name, part.quantity, price, total, discount, tax, part.note))
     return Bill(tuple(lines), currency, selection.plan.tax_name)
 
 

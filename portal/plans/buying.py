@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wtforms import RadioField
+from wtforms.fields import SelectChoice
 
 from portal.billing import payment_method as words
 from portal.billing.catalogue import Addon, Plan, Selection
@@ -44,13 +45,13 @@ class Buyer:
 def purchase_form(plan: Plan, addons: list[Addon], buyer: Buyer, data: Any = None) -> PurchaseForm:
     """Build the form with the ways to pay that are open to this buyer."""
     form = choice_form(PurchaseForm, plan, addons, data)
-    ways = [(method["zoho_id"], words.name(method)) for method in buyer.methods]
-    ways.append((ON_PAGE, "Card or bank account, entered on the secure payment page"))
+    ways = [SelectChoice(method["zoho_id"], words.name(method)) for method in buyer.methods]
+    ways.append(SelectChoice(ON_PAGE, "Card or bank account, entered on the secure payment page"))
     if current_services().settings.pay_by_invoice:
-        ways.append((BY_INVOICE, "By invoice"))
+        ways.append(SelectChoice(BY_INVOICE, "By invoice"))
     form.payment.choices = ways
     if data is None or form.payment.data is None:
-        form.payment.data = ways[0][0]
+        form.payment.data = ways[0].value
     return form
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 from flask import Response, url_for
 from werkzeug.wrappers import Response as BaseResponse
 from wtforms import RadioField, TextAreaField
+from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 
 from portal.subscriptions import looking
@@ -102,14 +103,14 @@ def _form(row: Row) -> CancellationForm:
     open_now = looking.options_of(row)
     choices = []
     if open_now.cancel_at_end:
-        choices.append((AT_END, "At the end of the paid term"))
+        choices.append(SelectChoice(AT_END, "At the end of the paid term"))
     if open_now.cancel_now:
-        choices.append((NOW, "Now"))
+        choices.append(SelectChoice(NOW, "Now"))
     # A repeated sending finds the subscription already ending; it must still reach its own intent.
-    form.when.choices = choices or [(AT_END, ""), (NOW, "")]
+    form.when.choices = choices or [SelectChoice(AT_END, ""), SelectChoice(NOW, "")]
     if not form.is_submitted():
         form.key.data = new_key()
-        form.when.data = choices[0][0] if choices else None
+        form.when.data = choices[0].value if choices else None
     return form
 
 

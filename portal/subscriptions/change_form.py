@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from wtforms import RadioField
+from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired
 
 from portal.billing.catalogue import Addon, Plan
@@ -15,7 +16,7 @@ class ChangeForm(ChoiceForm):
 
     when = RadioField(
         "When should it change?",
-        choices=[("now", "Now"), ("end", "At the end of the paid term")],
+        choices=[SelectChoice("now", "Now"), SelectChoice("end", "At the end of the paid term")],
         default="now",
         validators=[InputRequired("Select when it should change.")],
     )

@@ -1,11 +1,11 @@
 """Choosing which card a subscription is charged to, among those on file, or a new one at Zoho."""
 
-from typing import Any
 from uuid import UUID
 
 from flask import Response
 from werkzeug.wrappers import Response as BaseResponse
 from wtforms import RadioField
+from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired
 
 from portal.billing import payment_method as words
@@ -55,10 +55,11 @@ def _form(form: MethodForm) -> MethodForm:
     with transaction.as_member(services.pool, person.user_id) as conn:
         methods = acting.list_methods(conn, signed_in_account().id)
     # Zoho attaches cards by id; a bank account is attached on its own page (facts.md 3.6, 5.5).
-    cards: list[tuple[str, Any]] = [
-        (method["zoho_id"], words.name(method)) for method in methods if method["kind"] == "card"
+    cards = [
+        SelectChoice(method["zoho_id"], words.name(method)) for method in methods if method["kind"] == "card"
     ]
-    form.method.choices = [*cards, (NEW, "Another card or bank account, entered on the secure payment page")]
+    other = SelectChoice(NEW, "Another card or bank account, entered on the secure payment page")
+    form.method.choices = [*cards, other]
     return form
 
 

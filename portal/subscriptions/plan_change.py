@@ -189,6 +189,7 @@ def _running(situation: Situation) -> Running:
         can_prorate=raw.get("can_prorate") is not False,
         is_simple_pricing=(row["pricing_scheme"] or "unit") in ("unit", "flat"),
         is_inclusive_tax=raw.get("is_inclusive_tax") is True,
+        rounds_tax_once=raw.get("tax_rounding") in (None, "", "entity_level"),
     )
 
 

@@ -59,12 +59,22 @@ def test_another_interval_starts_a_new_term_today_at_the_full_price() -> None:
     assert found.next_on == date(2027, 4, 15)
 
 
-def test_tax_is_rounded_per_line_on_charge_and_credit() -> None:
-    taxed = (Item("new", "New", Decimal("49.99"), Decimal(3), Decimal("8.25")),)
-    found = quote.change_now(running(), target(items=taxed), date(2026, 4, 18))
-    line = found.charges[0]
-    assert line.amount == usd("84.98")  # 149.97 / 30 * 17 = 84.983
-    assert line.tax == usd("7.01")  # 84.98 * 8.25 % = 7.01085
+def test_lines_are_rounded_one_by_one_and_their_tax_once() -> None:
+    """facts.md 3.3: `tax_rounding` is `entity_level` in every recording."""
+    tax = Decimal("8.25")
+    items = (
+        Item("new", "New", Decimal("49.99"), Decimal(3), tax),
+        Item("seat", "Seat", Decimal("9.99"), Decimal(1), tax),
+    )
+    found = quote.change_now(running(), target(items=items), date(2026, 4, 18))
+    assert [line.amount for line in found.charges] == [usd("84.98"), usd("5.66")]  # 84.983 and 5.661
+    assert found.charged_tax == usd("7.48")  # 90.64 * 8.25 % = 7.4778; one by one it would be 7.01 + 0.47 too
+    assert found.charged == usd("98.12")
+
+
+def test_an_organisation_that_rounds_tax_by_line_gets_no_estimate() -> None:
+    with pytest.raises(NoQuote):
+        quote.change_now(running(rounds_tax_once=False), target(), date(2026, 4, 15))
 
 
 def test_a_change_at_the_end_of_the_term_costs_nothing_today() -> None:
