@@ -151,7 +151,8 @@ def test_what_belongs_to_others_looks_as_if_it_did_not_exist(portal: Flask, conn
         if "id" in table.columns and table.columns["id"] == "uuid" and ("account_id" in table.columns):
             row = conn.execute(f"select id from {table.name} limit 1").fetchone()
             if row:
-                ids[f"{table.name.removesuffix('s')}_id"] = row["id"]
+                singular = table.name.removesuffix("s")
+                ids[f"{singular}_id"] = ids[f"{singular.rpartition('_')[2]}_id"] = row["id"]
     checked = 0
     for path, method, _, rule in routes(portal):
         names = [name for _, name in PARAMETER.findall(path)]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import statistics
 import threading
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.harness.people import PASSWORD, cookie_of, jar_entry, later, plant, sign_in, totp, wear
+from portal.people import signing_in
+from portal.people.sessions import Visit
+from tests.harness.people import PASSWORD, cookie_of, jar_entry, later, plant, sign_in, signed_in, totp, wear
 from tests.visitor import Visitor
 
 if TYPE_CHECKING:
@@ -196,11 +199,15 @@ def test_staff_who_are_no_longer_staff_are_out(visitor: Visitor, app: Flask, con
 
 def test_eleventh_session_ends_the_oldest(app: Flask, conn: Conn) -> None:
     """SES-09"""
-    visitors = [Visitor(app) for _ in range(11)]
-    for visitor in visitors:
-        visitor.sign_in("ada@example.com")
-    assert visitors[0].get("/account").heading == "Sign in"
-    assert visitors[1].get("/account").heading != "Sign in"
+    services, proof = app.extensions["services"], signed_in(lasts=timedelta(days=1))
+    cookies = [
+        signing_in.start(services.pool, services.keyring, proof, Visit("Firefox", "127.0.0.1")).cookie
+        for _ in range(11)
+    ]
+    for cookie, is_out in ((cookies[0], True), (cookies[1], False), (cookies[10], False)):
+        visitor = Visitor(app)
+        plant(visitor, cookie)
+        assert (visitor.get("/account").heading == "Sign in") is is_out
     live = conn.execute("select count(*) as n from sessions where ended_at is null").fetchone()
     assert live == {"n": 10}
 
