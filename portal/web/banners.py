@@ -60,12 +60,7 @@ def _failed(situation: Situation, unpaid: list[Row]) -> list[Banner]:
     if not situation.troubled:
         return []
     subscription = situation.troubled[0]
-    failure = situation.last_failure
-    what = subscription["plan_name"] or subscription["name"]
-    reason = declines.reason(failure["gateway_error_code"]) if failure else "the bank declined it"
-    digits = f" ending {failure['last_four']}" if failure and failure["last_four"] else ""
-    when = f" on {filters.day(failure['paid_on'])}" if failure and failure["paid_on"] else ""
-    title = f"Your card{digits} could not be charged for {what}{when}: {reason}."
+    title = _why(subscription["plan_name"] or subscription["name"], situation.last_failure)
     text = {
         "dunning": "We try again in the next days. Your subscription goes on meanwhile.",
         "unpaid": "It is not tried again by itself, and the subscription does not renew until it is paid.",
@@ -76,6 +71,16 @@ def _failed(situation: Situation, unpaid: list[Row]) -> list[Banner]:
         return [Banner("bad", title, text, _invoice(owed), f"Look at the invoice and pay {amount}")]
     there = url_for("subscriptions.show", subscription_id=subscription["id"])
     return [Banner("bad", title, text, there, "See what you can do")]
+
+
+def _why(what: str, failure: Row | None) -> str:
+    """Say what failed and why; the payment itself may not have been read yet, and nothing is guessed."""
+    if failure is None:
+        return f"The last payment for {what} failed."
+    digits = f" ending {failure['last_four']}" if failure["last_four"] else ""
+    when = f" on {filters.day(failure['paid_on'])}" if failure["paid_on"] else ""
+    reason = declines.reason(failure["gateway_error_code"])
+    return f"Your card{digits} could not be charged for {what}{when}: {reason}."
 
 
 def _overdue(unpaid: list[Row], today: date) -> list[Banner]:
