@@ -9,6 +9,7 @@ import smtplib
 import ssl
 from dataclasses import dataclass
 from email.message import EmailMessage
+from email.policy import SMTP
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -68,6 +69,7 @@ class SmtpTransport:
                 server = smtplib.SMTP(self.host, self.port, timeout=_SECONDS)
             if self.start_tls and not self.implicit_tls:
                 server.starttls(context=context)
+            server.ehlo_or_helo_if_needed()
             if self.user:
                 server.login(self.user, self.password)
         except (OSError, smtplib.SMTPException) as problem:
@@ -104,7 +106,7 @@ def _deliver(server: smtplib.SMTP, message: EmailMessage) -> None:
     except (OSError, smtplib.SMTPException) as problem:
         raise NotSent(type(problem).__name__) from problem
     try:
-        answer = server.data(message.as_bytes())
+        answer = server.data(message.as_bytes(policy=SMTP))
     except smtplib.SMTPDataError as refused:
         raise NotSent(
             f"refused with {refused.smtp_code}", permanent=refused.smtp_code >= _PERMANENT

@@ -54,6 +54,9 @@ def many(
     choice = {"states": list(states), "since": since, "zoho_id": zoho_id}
     with transaction.as_worker(services.pool) as conn:
         run = runs.begin(conn, "replay")
+        wanted = [list(states), str(since), zoho_id]
+        if run.cursor.get("wanted") != wanted:  # one that was left wanted something else
+            run.cursor = {"wanted": wanted}
         counted = conn.execute(_COUNT, choice).fetchone()
         total = int(counted["n"]) if counted else 0
 

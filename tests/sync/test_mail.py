@@ -15,7 +15,7 @@ from portal import clock
 from portal.db import transaction
 from portal.mail import messages, outbox, sending
 from portal.mail.outbox import Mail
-from portal.mail.transport import NotSent, PerhapsSent
+from portal.mail.transport import NotSent, PerhapsSent, SmtpTransport
 from portal.sync import reconcile
 
 if TYPE_CHECKING:
@@ -74,6 +74,24 @@ def test_a_mail_is_written_once_per_cause_and_sent_once(services: Services, conn
     assert len(box.took) == 1
     assert box.took[0]["To"] == "ada@example.com"
     assert states(conn) == ["sent"]
+
+
+def test_mail_really_goes_through_smtp(services: Services, sandbox: Sandbox, conn: Any) -> None:
+    put(services.pool, recipient="smtp-test@example.com")
+
+    assert sending.send_due(services.settings, services.pool, services.mail) == 1
+
+    (mail,) = sandbox.mail("smtp-test@example.com")
+    assert "Receipt for your payment of $72.36" in str(mail)
+    assert states(conn) == ["sent"]
+
+
+def test_a_server_that_is_not_there_is_a_mail_not_sent(services: Services, conn: Any) -> None:
+    put(services.pool)
+    nowhere = SmtpTransport("127.0.0.1", 1, start_tls=False)
+
+    assert sending.send_due(services.settings, services.pool, nowhere) == 0
+    assert states(conn) == ["pending"]
 
 
 def test_an_interrupted_send_becomes_unknown_and_is_never_repeated(services: Services, conn: Any) -> None:
