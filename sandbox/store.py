@@ -12,6 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.packing import PHRASES, Packer
@@ -36,6 +37,33 @@ def connect(path: Path, manner: tuple[str, ...] = SHARED) -> sqlite3.Connection:
     return connection
 
 
+@dataclass
+class Reader:
+    """A thread's connection to one file, and what it knows of the file's tables.
+
+    It shares nothing with the writer: a table that was made a moment ago is not in every reader's moment yet.
+    """
+
+    path: Path
+    connection: sqlite3.Connection
+    packer: Packer
+    columns: dict[str, set[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, path: Path) -> Reader | None:
+        """A reader, or None when the file was replaced while it was being opened."""
+        if not path.exists():
+            return None
+        connection = connect(path)
+        try:
+            return cls(path, connection, packer_of(connection))
+        except (
+            sqlite3.OperationalError
+        ):  # the file went after we looked: SQLite made an empty one in its place
+            connection.close()
+            return None
+
+
 class Store:
     """The present world file, its one writer and its readers."""
 
@@ -44,10 +72,11 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
         self._local = threading.local()
-        self._columns: dict[str, set[str]] = {}
-        self._generation = 0
         self.path = self._pointed()
         self._writer = self._open(self.path)
+        self._columns: dict[
+            str, set[str]
+        ] = {}  # what the writer knows of the tables; readers ask for themselves
         self._packer = packer_of(self._writer)
 
     @contextmanager
@@ -68,7 +97,7 @@ class Store:
                 self._writer.execute("COMMIT")
             except BaseException:
                 self._writer.execute("ROLLBACK")
-                self._columns.clear()
+                self._columns = {}  # a table made in what was rolled back is not there any more
                 raise
             finally:
                 self._local.tx = None
@@ -84,9 +113,10 @@ class Store:
         if (reading := getattr(self._local, "reading", None)) is not None:
             yield reading
             return
-        connection = self._reader()
+        reader = self._reader()
+        connection = reader.connection
         connection.execute("BEGIN")
-        self._local.reading = tx = Tx(connection, self._columns, self._packer)
+        self._local.reading = tx = Tx(connection, reader.columns, reader.packer)
         try:
             yield tx
         finally:
@@ -110,7 +140,6 @@ class Store:
             old, self._writer, self.path = self._writer, connect(fresh), fresh
             self._columns, self._packer = columns, packer_of(self._writer)
             self._point_at(fresh)
-            self._generation += 1
             old.close()
 
     def _filled(self, fresh: Path, fill: Callable[[Tx], None]) -> dict[str, set[str]]:
@@ -135,13 +164,14 @@ class Store:
         with self._lock:
             self._writer.close()
 
-    def _reader(self) -> sqlite3.Connection:
-        generation = self._generation  # read before the path: a stale path must not look fresh
-        if getattr(self._local, "generation", None) != generation:
-            self._local.connection = connect(self.path)
-            self._local.generation = generation
-        connection: sqlite3.Connection = self._local.connection
-        return connection
+    def _reader(self) -> Reader:
+        """This thread's reader of the present file; one whose file was replaced is let go."""
+        reader: Reader | None = getattr(self._local, "reader", None)
+        while reader is None or reader.path != self.path:
+            if reader is not None:
+                reader.connection.close()
+            reader = self._local.reader = Reader.of(self.path)
+        return reader
 
     def _open(self, path: Path, manner: tuple[str, ...] = SHARED) -> sqlite3.Connection:
         connection = connect(path, manner)
@@ -175,8 +205,10 @@ class Store:
 
 def packer_of(connection: sqlite3.Connection) -> Packer:
     """The packer of a file: with the phrases it was begun with."""
-    connection.execute("INSERT OR IGNORE INTO meta VALUES ('phrases', ?)", (PHRASES,))
     row = connection.execute("SELECT value FROM meta WHERE key = 'phrases'").fetchone()
+    if row is None:
+        connection.execute("INSERT INTO meta VALUES ('phrases', ?)", (PHRASES,))
+        return Packer(PHRASES)
     return Packer(row[0])
 
 

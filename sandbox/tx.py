@@ -215,7 +215,9 @@ class Tx:
 
     def _column(self, kind: str, name: str) -> str:
         if name not in self._columns[kind]:
-            raise LookupError(f"{kind} has no column {name!r}")
+            self._columns.pop(kind)
+            if not self._known(kind) or name not in self._columns[kind]:
+                raise LookupError(f"{kind} has no column {name!r}")
         return name
 
     def _picked(self, kind: str, where: Where | None, order: str, *, desc: bool) -> tuple[str, list[Any]]:
