@@ -148,7 +148,8 @@ def _given_cookie() -> str:
 
 
 def _load() -> LiveSession | None:
-    cookie = _given_cookie()
+    # A session that has just begun counts at once, also for the rest of this request.
+    cookie = g.get("new_cookie") or _given_cookie()
     if not cookie:
         return None
     services = current_services()
