@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 
 from portal.people import signing_in
 from portal.people.sessions import Visit
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     import psycopg
     from flask import Flask
+
+    from tests.harness.processes import Sandbox
 
     Conn = psycopg.Connection[dict[str, Any]]
 
@@ -352,3 +355,30 @@ def test_without_the_secret_key_no_address_is_claimed(make_app: Callable[..., Fl
     assert auth.sign_in("ada@example.com", PASSWORD, ip="203.0.113.7").aal == "aal1"
     assert seen[0]["apikey"] == "sb_publishable_sandbox"
     assert "sb-forwarded-for" not in seen[0]
+
+
+def test_staff_without_a_factor_get_one_before_they_get_in(
+    visitor: Visitor, sandbox: Sandbox, conn: Conn
+) -> None:
+    """AUT-03: the password of somebody who was just made staff opens the enrolment and nothing else."""
+    given = {
+        "email": "fresh@example.com",
+        "password": PASSWORD,
+        "email_confirm": True,
+        "app_metadata": {"role": "admin"},
+    }
+    keys = {"apikey": "sb_secret_sandbox", "Authorization": "Bearer sb_secret_sandbox"}
+    made = requests.post(f"{sandbox.url}/auth/v1/admin/users", json=given, headers=keys, timeout=20)
+    assert made.status_code == 200, made.text
+    assert visitor.sign_in("fresh@example.com").heading == "Set up your second factor"
+    assert conn.execute("select count(*) as n from sessions").fetchone() == {"n": 0}
+    assert visitor.get("/admin").heading == "Sign in"
+    visitor.get("/second-factor/enrolment")
+    page = visitor.submit(action="/second-factor/enrolment")
+    page = visitor.submit({"code": "000000"}, action="/enrolment/code", status=422)
+    assert "code" in page.errors()
+    visitor.submit({"code": totp(str(page.soup.code.text))}, action="/enrolment/code")
+    row = conn.execute("select aal, is_staff from sessions").fetchone()
+    assert row == {"aal": "aal2", "is_staff": True}
+    assert conn.execute("select count(*) as n from accounts").fetchone() == {"n": 0}
+    assert visitor.get("/admin").status == 200
