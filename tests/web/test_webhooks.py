@@ -283,3 +283,16 @@ def test_job_08_what_waits_shows_in_the_metrics(post: Post, app: Flask) -> None:
     assert 'portal_inbox{state="pending"} 1.0' in text
     assert 'portal_jobs{state="todo"} 1.0' in text
     assert "portal_inbox_oldest_seconds" in text
+
+
+def test_wh_13_forged_traffic_leaves_no_trace_but_one_line(
+    app: Flask, conn: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = app.test_client()
+    for number in range(200):
+        answer = client.post(PATH, data=event(str(number)), headers={HEADER: "f" * 64})
+        assert answer.status_code == 401
+
+    assert rows(conn) == [] == jobs(conn)
+    assert conn.execute("select count(*) n from billing.zoho_calls").fetchone()["n"] == 0
+    assert capsys.readouterr().out.count("webhook signature refused") <= 1
