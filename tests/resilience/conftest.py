@@ -1,0 +1,111 @@
+"""A demo of real processes whose web server, worker and database can be killed at any moment."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from portal.db import migrate
+from portal.db.embedded import EmbeddedPostgres
+from tests.harness import processes
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from tests.harness.processes import Stack
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """These start and kill many processes, so they may take their time."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.timeout(600))
+
+
+@dataclass
+class Killer:
+    """Kills one part after another and starts it again, as a supervisor would."""
+
+    stack: Stack
+    postgres: EmbeddedPostgres
+    dice: random.Random
+    kills: list[str] = field(default_factory=list)
+    # One thread for good: children die with the thread that started them (PR_SET_PDEATHSIG).
+    hand: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
+
+    def kill(self, part: str) -> None:
+        """Kill -9 ``web``, ``worker`` or ``postgres`` and bring it back."""
+        self.kills.append(part)
+        if part == "postgres":
+            self._kill_postgres()
+        else:
+            process = getattr(self.stack, part)
+            process.kill()
+            process.start()
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Kill something at a random moment of the block's first ``seconds``."""
+        part = self.dice.choice(["web", "web", "worker", "postgres"])
+        pause = self.dice.uniform(0.0, seconds)
+
+        def strike() -> None:
+            time.sleep(pause)
+            self.kill(part)
+
+        blow = self.hand.submit(strike)
+        try:
+            yield
+        finally:
+            blow.result()
+
+    def _kill_postgres(self) -> None:
+        assert self.postgres.process is not None
+        postmaster = psutil.Process(self.postgres.process.pid)
+        family = [postmaster, *postmaster.children(recursive=True)]
+        for one in family:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+        self.postgres.process.wait()
+        # Its shared memory is free only when the last of them is gone.
+        psutil.wait_procs(family, timeout=20)
+        self.postgres.start()
+
+
+@pytest.fixture(scope="module")
+def killable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killer]:
+    """The whole demo on a database of its own.
+
+    Commits are synchronous, as in production. Without fsync recovery is quick, and a killed process loses
+    nothing by it: what was written is in the operating system's cache (R4).
+    """
+    folder = tmp_path_factory.mktemp("killable")
+    options = ("synchronous_commit=on", "fsync=off", "shared_buffers=32MB")
+    postgres = EmbeddedPostgres(folder / "postgres", options=options)
+    postgres.start()
+    try:
+        migrate.apply(postgres.url())
+        with processes.stack(folder / "stack", postgres.url()) as stack:
+            yield Killer(stack, postgres, random.Random(20261123))
+    finally:
+        postgres.stop()
+
+
+@pytest.fixture(scope="module")
+def enrol(killable: Killer, make_app: Callable[..., Flask]) -> Callable[[str], str]:
+    """Return a function that makes a signed-in user of the stack and returns their cookie."""
+    from tests.harness.people import sign_in
+
+    app = make_app(database_url=killable.stack.database_url)
+    return lambda email: sign_in(app, email).cookie
