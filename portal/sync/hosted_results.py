@@ -123,7 +123,11 @@ def bring_home(services: "Services", checkout: "Checkout", outcome: Outcome) -> 
         read = refresh.refresh(services, "subscription", outcome.subscription_zoho_id, source="return")
         invoice_id = invoice_id or (read.child_invoice_zoho_id if read else None)
     if invoice_id:
-        refresh.refresh(services, "invoice", invoice_id, source="return")
+        invoice = refresh.refresh(services, "invoice", invoice_id, source="return")
+        # A paid invoice may end a dunning, and Zoho sends no event of the subscription for that.
+        about = set(invoice.subscription_zoho_ids) if invoice else set()
+        for zoho_id in sorted(about - {outcome.subscription_zoho_id}):
+            refresh.refresh(services, "subscription", zoho_id, source="return")
     customer_id = _customer_of(services, checkout)
     if customer_id:
         refresh.refresh(services, "payment_methods", customer_id, source="return")
