@@ -20,6 +20,7 @@ from portal.web.locales import conventions
 UNKNOWN = "not known"
 _HYPHEN, _MINUS = "-", "\u2212"
 _FRACTION = re.compile(r"\.0+")  # the decimals in a CLDR pattern such as ¤#,##0.00
+_CODE_THEN_DIGIT = re.compile(r"(?<=[A-Z]{3})(?=\d)")
 _DAYS_COUNTED = 60  # beyond, months say more than days
 
 
@@ -35,7 +36,7 @@ def money(amount: Decimal | Money | None, currency: str | None = None) -> str:
         return UNKNOWN
     rounded = known.rounded().amount
     # abs: a rounded zero may carry a sign, and "−$0.00" is no amount
-    return _minus(format_currency(rounded or abs(rounded), known.currency, locale=conventions().numbers))
+    return _spaced(format_currency(rounded or abs(rounded), known.currency, locale=conventions().numbers))
 
 
 def price(amount: Decimal | Money | None, currency: str | None = None) -> str:
@@ -158,6 +159,11 @@ def _known(amount: Decimal | Money | None, currency: str | None) -> Money | None
 
 def _as_date(value: date) -> date:
     return value.astimezone(conventions().zone).date() if isinstance(value, datetime) else value
+
+
+def _spaced(text: str) -> str:
+    """Keep a code that stands for a sign apart from its number (CLDR asks for it, Babel forgets)."""
+    return _minus(_CODE_THEN_DIGIT.sub("\N{NO-BREAK SPACE}", text))
 
 
 def _minus(text: str) -> str:
