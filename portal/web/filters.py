@@ -51,7 +51,7 @@ def price(amount: Decimal | Money | None, currency: str | None = None) -> str:
     locale = conventions().numbers
     pattern = _FRACTION.sub("." + "0" * digits, locale.currency_formats["standard"].pattern)
     text = format_currency(known.amount, known.currency, format=pattern, locale=locale, currency_digits=False)
-    return _minus(text)
+    return _spaced(text)
 
 
 def number(value: Decimal | int | None) -> str:
