@@ -73,7 +73,11 @@ class Tab:
         if not self.javascript:
             return []
         # axe runs through the debugger, which the page's CSP does not bind
-        found = Axe().run(self.page, options={"runOnly": AXE_TAGS}).response["violations"]
+        found = (
+            Axe()
+            .run(self.page, options={"runOnly": AXE_TAGS, "resultTypes": ["violations"]})
+            .response["violations"]
+        )
         return [
             f"{rule['id']} ({rule['impact']}): {rule['help']}: "
             + "; ".join(node["html"][:160] for node in rule["nodes"][:3])
