@@ -13,6 +13,7 @@ import pytest
 from psycopg_pool import PoolTimeout
 
 from portal import clock
+from portal.jobs import metrics
 
 if TYPE_CHECKING:
     import psycopg
@@ -278,6 +279,7 @@ def test_pci_01_card_numbers_are_masked_before_they_are_kept(post: Post, conn: A
 
 
 def test_job_08_what_waits_shows_in_the_metrics(post: Post, app: Flask) -> None:
+    metrics.register(app.extensions["services"].pool)  # another test's app may have come after this one
     post(event())
     text = app.test_client().get("/metrics", environ_base={"REMOTE_ADDR": "127.0.0.1"}).get_data(as_text=True)
     assert 'portal_inbox{state="pending"} 1.0' in text
