@@ -277,12 +277,14 @@ def pgbouncer(database_url: str, folder: Path) -> Iterator[str]:
             pytest.fail(advice)
         pytest.skip(advice)
     parts = urlsplit(database_url)
-    host = parse_qs(parts.query).get("host", [parts.hostname or "127.0.0.1"])[0]
+    asked = parse_qs(parts.query)
+    host = asked.get("host", [parts.hostname or "127.0.0.1"])[0]
+    server_port = asked.get("port", [parts.port or 5432])[0]
     port, name = free_port(), parts.path.lstrip("/")
     config = folder / "pgbouncer.ini"
     config.write_text(
         "[databases]\n"
-        f"{name} = host={host} port={parts.port or 5432} user={parts.username or 'postgres'}\n"
+        f"{name} = host={host} port={server_port} user={parts.username or 'postgres'}\n"
         "[pgbouncer]\npool_mode = transaction\ndefault_pool_size = 1\nmax_client_conn = 50\n"
         f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n"
         "ignore_startup_parameters = extra_float_digits,options\n"
