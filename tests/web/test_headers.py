@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -253,3 +254,18 @@ def test_htmx_is_tied_down_on_every_page(ada: Visitor) -> None:
     assert "hx-headers" not in page.response.text
     assert "hx-on" not in page.response.text
     assert "js:" not in page.response.text
+
+
+def test_every_element_that_sends_by_htmx_carries_the_stamp() -> None:
+    """HX-03, HX-04: without it the page's script cancels the request (docs/decisions/0040)."""
+    folder = Path(__file__).resolve().parents[2] / "templates"
+    tags = re.compile(r"<[a-z][^<>]*?\bhx-(?:get|post|put|patch|delete)=(?:\"[^\"]*\"|[^<>])*>", re.DOTALL)
+    found = [
+        (path.name, tag)
+        for path in folder.rglob("*.html")
+        for tag in tags.findall(path.read_text(encoding="utf-8"))
+    ]
+
+    assert len(found) >= 4
+    assert not [(name, tag) for name, tag in found if 'data-stamp="{{ g.nonce }}"' not in tag]
+    assert not [name for name, tag in found if "hx-on" in tag or "js:" in tag or "hx-headers" in tag]
