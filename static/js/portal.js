@@ -29,6 +29,17 @@
     say("There is no connection. Nothing was changed; try again in a moment.");
   });
 
+  // A part that waits (ui.waiting) asks every few seconds. As long as it says the same nothing is touched,
+  // so focus stays where it is; when it says something else the whole page does, its heading included.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { target, xhr } = event.detail;
+    if (!("quiet" in target.dataset) || xhr.status !== 200) return;
+    const plain = (node) => node.textContent.replace(/\s+/g, " ").trim();
+    const fresh = new DOMParser().parseFromString(xhr.responseText, "text/html").body;
+    event.detail.shouldSwap = false;
+    if (plain(fresh) !== plain(target)) location.reload();
+  });
+
   document.addEventListener("htmx:afterSwap", (event) => {
     // The target itself may have been replaced: look again at what stands in its place.
     const place = document.getElementById(event.detail.target.id);

@@ -227,6 +227,34 @@ def test_the_list_works_by_keyboard_alone(tab: Tab, portal: str) -> None:
     assert tab.page.evaluate("document.activeElement.id") == "q"
 
 
+def test_a_page_that_waits_keeps_the_focus_and_then_tells_the_news(
+    tab: Tab, portal: str, member: Member, conn: psycopg.Connection[dict[str, Any]], asked: list[str]
+) -> None:
+    """Polling touches nothing while nothing is new; the news bring their own heading."""
+    row = conn.execute(
+        "insert into billing.checkouts (account_id, kind, key, choice, choice_hash, state) values"
+        " (%s, 'invoice_payment', 'k', '{}', 'h', 'confirming') returning id",
+        [member.account_id],
+    ).fetchone()
+    assert row
+    path = f"/checkouts/{row['id']}"
+    tab.page.goto(portal + path)
+    assert tab.page.get_by_role("heading", level=1).inner_text() == "We are confirming your payment"
+    tab.page.get_by_role("button", name="Check now").focus()
+    with tab.page.expect_response(f"**{path}"):
+        pass
+    tab.page.wait_for_timeout(200)
+    assert tab.page.evaluate("document.activeElement.textContent.trim()") == "Check now"
+
+    conn.execute("update billing.checkouts set state = 'completed', confirmed_at = now()")
+
+    expect(tab.page.get_by_role("heading", level=1)).to_have_text("Done: confirmed by Zoho", timeout=9000)
+    polled = asked.count(path)
+    tab.page.wait_for_timeout(4000)
+    assert asked.count(path) == polled
+    tab.assert_clean()
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_list_filter_and_menu_work_with_and_without_javascript(
     browser: Browser, portal: str, member: Member, script: bool, width: int
