@@ -15,7 +15,7 @@ from portal.db import transaction
 from portal.db.transaction import Conn
 from portal.errors import Unavailable
 from portal.mail import dunning
-from portal.sync import inbox, refresh
+from portal.sync import inbox, methods, refresh
 from portal.sync.inbox import Claim
 from portal.sync.kinds import KINDS, SubscriptionRead, find_row
 from portal.sync.refresh import Refreshed
@@ -72,7 +72,7 @@ def _read_all(services: "Services", taken: Claim) -> dict[str, Any]:
         _note(effect, done)
         any_change = any_change or done.changed or done.skipped
         if done.changed:
-            waiting += [(other, False) for other in related(done)]
+            waiting += [(other, False) for other in (*related(done), *_orphaned(services, subject))]
     return effect
 
 
@@ -113,6 +113,14 @@ def related(done: Refreshed) -> list[Subject]:
             )
         case _:
             return []
+
+
+def _orphaned(services: "Services", subject: Subject) -> list[Subject]:
+    """Name the subscriptions that were charged to a method which has just left."""
+    if subject.kind != "payment_methods":
+        return []
+    with transaction.as_worker(services.pool) as conn:
+        return _subjects(("subscription", methods.list_orphaned(conn, subject.zoho_id)))
 
 
 def _subjects(*groups: tuple[str, list[str]]) -> list[Subject]:

@@ -9,17 +9,21 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import structlog
+
 from portal import clock
 from portal.db import transaction
 from portal.sync import apply, inbox, reconcile, runs
 from portal.sync.inbox import Delivery
 from portal.sync.runs import Report, Run, silently
 from portal.sync.subjects import Subject
-from portal.zoho import events
+from portal.zoho import errors, events
 from portal.zoho.payloads import Event
 
 if TYPE_CHECKING:
     from portal.services import Services
+
+log = structlog.get_logger()
 
 # Further back the full reconciliation is cheaper than one call an event.
 HORIZON = timedelta(days=3)
@@ -43,7 +47,12 @@ def pull(
         for number, event in enumerate(reversed(missed), start=1):
             if stop():
                 raise reconcile.Stopped
-            subjects += _keep(services, run, event)
+            try:
+                subjects += _keep(services, run, event)
+            except errors.NotFound:
+                # Listed, yet not readable: Zoho's reads lag behind each other, or its log forgets. The next
+                # pull asks again; the other events must not wait for it.
+                log.warning("listed event not readable", event_id=event.zoho_id)
             run.progress = {"what": "missed events", "done": number, "total": len(missed)}
             report(run)
         for subject in dict.fromkeys(subjects):

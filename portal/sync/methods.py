@@ -28,6 +28,13 @@ union
 select raw -> 'autotransaction' ->> 'account_id' from billing.payments
 where customer_zoho_id = %(customer)s and gone_at is null and raw -> 'autotransaction' ->> 'account_id' <> ''
 """
+_ORPHANED = """
+select zoho_id from billing.subscriptions s
+where customer_zoho_id = %(customer)s and gone_at is null and payment_method_zoho_id <> ''
+  and not exists (select from billing.payment_methods m
+                  where m.zoho_id = s.payment_method_zoho_id and m.gone_at is null)
+order by zoho_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +76,13 @@ def store(conn: Conn, customer_zoho_id: str, found: Methods | None, stamp: Stamp
     if account_id is not None:
         freshness.store(conn, account_id, "payment_methods", stamp.read_started_at, stamp.source)
     return written
+
+
+def list_orphaned(conn: Conn, customer_zoho_id: str) -> list[str]:
+    """Return the subscriptions that are charged to something no longer on file.
+
+    Zoho takes a deleted card off its subscriptions and says nothing: neither their modification time nor
+    their list rows change, so they are read again when the methods were.
+    """
+    rows = conn.execute(_ORPHANED, {"customer": customer_zoho_id}).fetchall()
+    return [row["zoho_id"] for row in rows]

@@ -21,7 +21,7 @@ from psycopg import sql
 from portal import clock
 from portal.db import transaction
 from portal.errors import Unavailable
-from portal.sync import catalogue, drift, refresh, runs
+from portal.sync import catalogue, drift, methods, refresh, runs
 from portal.sync.listings import LISTINGS, Listing, list_ours
 from portal.sync.refresh import Refreshed
 from portal.sync.runs import Report, Run, silently
@@ -52,7 +52,11 @@ _COUNT = sql.SQL("select count(*) as n from billing.{table} where gone_at is nul
 _METHODS_DUE = """
 select c.zoho_id from billing.customers c
 left join billing.freshness f on f.account_id = c.account_id and f.kind = 'payment_methods'
-where c.gone_at is null and c.account_id is not null and c.zoho_id > %(after)s
+where c.account_id is not null and c.zoho_id > %(after)s
+  -- a customer that Zoho deleted took its cards along
+  and (c.gone_at is null
+       or exists (select from billing.payment_methods m
+                  where m.customer_zoho_id = c.zoho_id and m.gone_at is null))
   and (f.read_at is null or f.read_at < %(before)s)
 order by c.zoho_id limit 50
 """
@@ -171,9 +175,17 @@ class Full:
                 return
             for zoho_id in due:
                 self._repair(Subject("payment_methods", zoho_id))
+                self._orphaned(zoho_id)
                 cursor["methods"] = zoho_id
             self._tell("payment methods", self.run.rows_read, 0)
             self._checkpoint()
+
+    def _orphaned(self, customer_zoho_id: str) -> None:
+        """Read the subscriptions that are charged to a method which is no longer on file."""
+        with transaction.as_worker(self.services.pool) as conn:
+            orphaned = methods.list_orphaned(conn, customer_zoho_id)
+        for zoho_id in orphaned:
+            self._repair(Subject("subscription", zoho_id))
 
     def _repair(self, subject: Subject) -> None:
         done: Refreshed = self._patiently(

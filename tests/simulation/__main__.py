@@ -61,7 +61,9 @@ def report(outcome: object, *, whole: bool = False) -> None:
     if outcome.violations:
         print("  options: " + options.as_text())
         print("\n".join(f"  {text}" for text in outcome.violations[:20]))
-        print(f"  replay: python -m tests.simulation --seed {options.seed} --steps {options.steps}", flush=True)
+        print(
+            f"  replay: python -m tests.simulation --seed {options.seed} --steps {options.steps}", flush=True
+        )
 
 
 def _fix_hashes() -> None:

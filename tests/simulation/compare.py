@@ -23,7 +23,15 @@ PASSING = {"trial_remaining_days"}
 # nor the list row of the object around them moves. No page shows them; the objects themselves are compared.
 COPIES = {
     "subscriptions": {"customer", "contactpersons", "card", "bank_account", "shipping_address"},
-    "invoices": {"payments", "credits", "billing_address", "shipping_address", "customer_name", "email", "reference_id"},
+    "invoices": {
+        "payments",
+        "credits",
+        "billing_address",
+        "shipping_address",
+        "customer_name",
+        "email",
+        "reference_id",
+    },
     "payments": {"invoices", "customer_name", "email"},
     "credit_notes": {"invoices", "customer_name", "email", "billing_address", "shipping_address"},
 }
@@ -153,7 +161,9 @@ PAIRS = (
 
 def differences(setting: Setting) -> list[str]:
     """Name every field in which the mirror is not what Zoho is."""
-    linked = {row["zoho_customer_id"] for row in setting.rows("select zoho_customer_id from billing.accounts")}
+    linked = {
+        row["zoho_customer_id"] for row in setting.rows("select zoho_customer_id from billing.accounts")
+    }
     found: list[str] = []
     for pair in PAIRS:
         there = {doc[pair.key]: doc for doc in state(setting, pair.kind)}

@@ -197,7 +197,9 @@ class Crowd:
         if target.path.startswith("/checkouts/") and self.dice.random() < 0.6:
             self.browsers[email].get(f"{target.path}?{target.query}")
 
-    def _subscription(self, email: str, where: str = "s.status not in ('cancelled', 'expired')") -> Row | None:
+    def _subscription(
+        self, email: str, where: str = "s.status not in ('cancelled', 'expired')"
+    ) -> Row | None:
         found = self.setting.rows(
             "select s.id from billing.subscriptions s join billing.accounts a on a.id = s.account_id"
             f" where a.billing_email = %s and s.gone_at is null and {where} order by s.zoho_id",

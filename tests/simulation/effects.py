@@ -28,6 +28,8 @@ CALLS: dict[str, tuple[str, str]] = {
     "change_plan": ("PUT", "/subscriptions/{id}"),
     "cancel": ("POST", "/subscriptions/{id}/cancel"),
     "reactivate": ("POST", "/subscriptions/{id}/reactivate"),
+    "pause": ("POST", "/subscriptions/{id}/pause"),
+    "resume": ("POST", "/subscriptions/{id}/resume"),
     "drop_scheduled_change": ("DELETE", "/subscriptions/{id}/scheduledchanges"),
     "use_method": ("POST", "/subscriptions/{id}/card"),
     "collect": ("POST", "/invoices/{id}/collect"),

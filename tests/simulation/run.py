@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 from time import perf_counter
@@ -75,6 +75,7 @@ class Play:
 
     def heal(self) -> None:
         """The weather clears, everybody stops, the worker does what its schedule says."""
+        self.options = calm(self.options)
         self._control("faults", {})
         self.mailbox.refuse = self.mailbox.lose_answer = 0.0
         self.setting.start()
@@ -170,12 +171,15 @@ class Play:
 
 def play(stage: Stage, seed: int, steps: int) -> Outcome:
     """Play one seed to its end and judge it."""
+    return play_with(stage, drawn.draw(seed, steps))
+
+
+def play_with(stage: Stage, options: Options) -> Outcome:
+    """Play what was drawn, or changed after it was."""
     started = perf_counter()
-    options = drawn.draw(seed, steps)
-    with stage.play(str(seed)) as setting:
+    with stage.play(str(options.seed)) as setting:
         cast = Play(setting, options)
         cast.storm()
-        cast.options = calm(options)
         cast.heal()
         cast.settle()
         Judge(setting, cast.history, cast.mailbox, cast.recorder.effects).judge()
@@ -184,6 +188,4 @@ def play(stage: Stage, seed: int, steps: int) -> Outcome:
 
 def calm(options: Options) -> Options:
     """The same seed without crashes and without a database that goes away."""
-    from dataclasses import replace
-
     return replace(options, crash=0.0, database=0.0)

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -32,7 +33,7 @@ from tests.harness import people, processes
 from tests.harness.database import Server, Wiper
 from tests.simulation.network import Network, connecting
 from tests.simulation.power import Connections, Power
-from tests.simulation.virtual import VirtualTime, drawn_from, living_in
+from tests.simulation.virtual import START, VirtualTime, drawn_from, living_in
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
 
 # Nobody listens there: the network of a simulation knows these two addresses.
 PORTAL_PORT, SANDBOX_PORT, SMTP_PORT = 8190, 8191, 8192
+
+# Setting the stage takes virtual time (the first copy waits for its call budget); a seed begins after it.
+AFTER_SETTING = timedelta(minutes=30)
 
 EMAILS = ("ada@example.com", "bob@example.com", "cleo@example.com")
 
@@ -86,7 +90,7 @@ class Stage:
         copy = self.folder / "playing"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(self.folder / "template", copy)
-        virtual, power = VirtualTime(), Power()
+        virtual, power = VirtualTime(START + AFTER_SETTING), Power()
         network = Network(virtual, lambda: 0.0)
         with living_in(virtual), drawn_from(seed), connecting(network):
             zoho = _sandbox(copy)
@@ -145,7 +149,7 @@ def build(server: Server, folder: Path, name: str) -> Iterator[Stage]:
     folder.mkdir(parents=True, exist_ok=True)
     env = processes.demo_settings(folder, url, portal=PORTAL_PORT, sandbox=SANDBOX_PORT, smtp=SMTP_PORT)
     values = {key.lower(): value for key, value in env.items()}
-    settings = Settings.model_validate({**values, "zoho_calls_per_minute": 120})
+    settings = Settings.model_validate({**values, "zoho_calls_per_minute": 100})
     with ExitStack() as stack:
         _be_quiet(stack)
         pool = Connections(url, Power())
@@ -191,6 +195,7 @@ def _begin(app: Flask, folder: Path, pool: Connections) -> dict[str, UUID]:
                 )
         run = reconcile.full(services, options={"thorough": True}, wait=True)
         assert run.problem == "", run.problem
+        assert virtual.moment < START + AFTER_SETTING
         with pool.connection() as conn, conn.transaction():
             # Rows with counted ids stay out of the start: the wiper counts from one again.
             conn.execute("truncate billing.zoho_calls, billing.activity")

@@ -1,0 +1,128 @@
+"""A simulator that finds nothing proves nothing: faults planted in the portal must be noticed, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from portal.mail import outbox
+from portal.mirror import rows
+from portal.sync import inbox
+from portal.sync.reconcile import Full
+from portal.webhooks import delivery
+from portal.zoho import signature
+from portal.zoho.calls import Call, Caller
+from portal.zoho.errors import OutcomeUnknown
+from portal.zoho.lanes import Bucket
+from tests.simulation import options as drawn
+from tests.simulation import run
+from tests.simulation.options import Options
+from tests.simulation.stage import Stage
+from tests.simulation.virtual import swapped
+
+Plant = Callable[[], AbstractContextManager[None]]
+
+STEPS = 60
+CALM: dict[str, Any] = {"seed": 7, "api": {}, "oauth": {}, "webhooks": {}}
+
+
+def weather(**lanes: Any) -> dict[str, Any]:
+    return CALM | lanes
+
+
+def options(seed: int, weather: dict[str, Any], **changed: Any) -> Options:
+    """A seed without any fault but those that the test is about."""
+    quiet = replace(
+        drawn.draw(seed, STEPS), crash=0.0, database=0.0, skew_s=0, mail={"refuse": 0.0, "lose_answer": 0.0}
+    )
+    return replace(
+        quiet,
+        **{"weather": weather, "weights": quiet.weights | {"weather": 0}, "worker_asleep": 0.1} | changed,
+    )
+
+
+def without_guard() -> AbstractContextManager[None]:
+    return swapped(rows, "_may_replace", lambda *_: True)
+
+
+def blind_retry() -> AbstractContextManager[None]:
+    once = Caller._with_token
+
+    def twice(self: Caller, call: Call, deadline: float | None) -> Any:
+        try:
+            return once(self, call, deadline)
+        except OutcomeUnknown:
+            return once(self, call, deadline)
+
+    return swapped(Caller, "_with_token", twice)
+
+
+def without_dedupe() -> AbstractContextManager[None]:
+    return swapped(delivery, "_dedupe_key", lambda *_: str(uuid4()))
+
+
+def without_signature() -> AbstractContextManager[None]:
+    return swapped(signature, "verify", lambda *_: 0)
+
+
+def acknowledged_unkept() -> AbstractContextManager[None]:
+    return swapped(inbox, "store", lambda *_: True)
+
+
+def mail_again() -> AbstractContextManager[None]:
+    return swapped(
+        outbox, "mark_unknown", lambda conn, key, error: outbox._settle(conn, key, "pending", error)
+    )
+
+
+def without_ghosts() -> AbstractContextManager[None]:
+    return swapped(Full, "_ghosts", lambda *_: None)
+
+
+def without_budget() -> AbstractContextManager[None]:
+    return swapped(Bucket, "taken", lambda self, *_: self)
+
+
+STALE = weather(api={"stale": 0.5, "stale_s": [60, 120]})
+LOST_ANSWERS = weather(api={"timeout_after_effect": 0.5, "hold_s": 12})
+DOUBLED = weather(webhooks={"duplicate": 0.8, "replay": 0.3})
+FORGED = weather(webhooks={"forge": 0.6, "corrupt": 0.2})
+CROWDED = dict.fromkeys(drawn.STEPS, 0) | {"person": 50, "time": 1}
+UNHEARD = weather(webhooks={"drop": 1.0, "drop_as": "silent"})
+
+
+@pytest.mark.parametrize(
+    ("invariant", "plant", "weather", "changed"),
+    [
+        pytest.param("INV-1", without_ghosts, UNHEARD, {}, id="deletions are not looked for"),
+        pytest.param("INV-2", blind_retry, LOST_ANSWERS, {}, id="a write is sent again blindly"),
+        pytest.param(
+            "INV-3", mail_again, CALM, {"mail": {"refuse": 0.0, "lose_answer": 0.7}}, id="mail again"
+        ),
+        pytest.param("INV-4", acknowledged_unkept, CALM, {}, id="a delivery is acknowledged and not kept"),
+        pytest.param("INV-4", without_dedupe, DOUBLED, {}, id="deliveries are not told apart"),
+        pytest.param("INV-5", without_guard, STALE, {}, id="an older answer replaces a newer one"),
+        pytest.param("INV-6", without_signature, FORGED, {}, id="signatures are not looked at"),
+        pytest.param("INV-8", without_budget, CALM, {"weights": CROWDED}, id="the call budget is not kept"),
+    ],
+)
+def test_planted_fault_is_noticed(
+    stage: Stage, invariant: str, plant: Plant, weather: dict[str, Any], changed: dict[str, Any]
+) -> None:
+    found: list[str] = []
+    for seed in range(1, 6):
+        with plant():
+            found += run.play_with(stage, options(seed, weather, **changed)).violations
+        if any(text.startswith(invariant) for text in found):
+            return
+    pytest.fail(f"nobody noticed; only: {found[:5]}")
+
+
+def test_same_seeds_without_the_fault_are_clean(stage: Stage) -> None:
+    for sky in (LOST_ANSWERS, STALE, DOUBLED):
+        assert run.play_with(stage, options(1, sky)).violations == []
