@@ -25,8 +25,6 @@ def update_payment_method(method_id: UUID) -> Response:
     with reading() as (conn, account):
         method = acting.get_method(conn, method_id, account.id)
     if method["kind"] not in ("card", "bank_account"):
-        raise Refused(
-            "This one can only be changed where it was made. Write to us if it is wrong."
-        )
+        raise Refused("This one can only be changed where it was made. Write to us if it is wrong.")
     choice = {"method_kind": method["kind"], "method_zoho_id": method["zoho_id"]}
     return hosted.to_page("update_payment_method", choice, {"plan_name": "The new details"})
