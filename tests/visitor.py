@@ -200,7 +200,9 @@ def _filled(form: Tag) -> dict[str, Any]:
         else:
             data[str(name)] = str(tag.get("value", "on" if kind in ("checkbox", "radio") else ""))
     button = form.find("button", attrs={"name": True})
-    if button:
+    has_plain = any(not one.get("name") for one in form.find_all("button"))
+    # Where one button has no name it is the act itself; named ones beside it are other ways to send.
+    if button and not has_plain:
         data.setdefault(str(button["name"]), str(button.get("value", "")))
     return data
 

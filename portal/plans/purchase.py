@@ -20,6 +20,7 @@ from portal.plans.buying import Buyer, PurchaseForm, purchase_form
 from portal.plans.room import blueprint
 from portal.web import guard, hosted
 from portal.web.acting import NotDone, new_key, onward
+from portal.web.choosing import asks_for_amounts, shown_again
 from portal.web.current import current_services, signed_in_account, signed_in_session
 from portal.web.forms import query
 from portal.web.pages import page
@@ -53,6 +54,8 @@ def new_checkout() -> Response:
 @guard.member("billing")
 def create_checkout() -> BaseResponse:
     """Buy the choice once: through Zoho's payment page, or with what is on file."""
+    if asks_for_amounts():
+        return shown_again("plans.new_checkout")
     counter = _counter(request.form.get("plan", ""), request.form, request.form.get("coupon", ""))
     form = counter.form
     selection = _selection(counter) if form.validate() else None

@@ -22,6 +22,7 @@ from portal.subscriptions.change_page import Situation
 from portal.subscriptions.room import blueprint
 from portal.web import guard, hosted
 from portal.web.acting import NotDone, carry_out, new_key, onward
+from portal.web.choosing import asks_for_amounts, shown_again
 from portal.web.current import current_services
 from portal.web.forms import query
 from portal.web.pages import page
@@ -55,6 +56,8 @@ def show_plan_change(subscription_id: UUID) -> Response:
 @guard.member("billing")
 def create_plan_change(subscription_id: UUID) -> BaseResponse:
     """Change the plan as confirmed; a changed price refuses and shows the new estimate (AC-06)."""
+    if asks_for_amounts():
+        return shown_again("subscriptions.show_plan_change", subscription_id=subscription_id)
     situation = change_page.read(subscription_id)
     code = request.form.get("plan", "")
     form = _form(situation, code, request.form)

@@ -6,6 +6,8 @@ Prices are never taken from a form (AC-03, AC-08); ``stamp`` only says which one
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from flask import redirect, request, url_for
+from werkzeug.wrappers import Response
 from wtforms import HiddenField, IntegerField, StringField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
@@ -13,6 +15,7 @@ from portal.billing.catalogue import MAX_QUANTITY, Addon, Choice, Plan
 from portal.web.acting import ActForm
 
 ADDON_PREFIX = "addon:"
+_UNSEEN = frozenset({"csrf_token", "key", "stamp", "do"})
 
 
 class ChoiceForm(ActForm):
@@ -45,6 +48,20 @@ class ChoiceForm(ActForm):
     def addon_fields(self) -> list[Any]:
         """List the quantity fields of the addons."""
         return [field for field in self if field.name.startswith(ADDON_PREFIX)]
+
+
+def asks_for_amounts() -> bool:
+    """Tell whether "Update amounts" was pressed without JavaScript.
+
+    It sends the form like every button, so that the token never stands in an address (CSRF-05).
+    """
+    return request.form.get("do") == "update"
+
+
+def shown_again(endpoint: str, **where: Any) -> Response:
+    """Go to the page that shows the choice of this form, without its token, key and stamp."""
+    kept = {name: value for name, value in request.form.items() if name not in _UNSEEN}
+    return redirect(url_for(endpoint, **where, **kept), 303)
 
 
 FormKind = TypeVar("FormKind", bound=ChoiceForm)

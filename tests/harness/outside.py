@@ -40,6 +40,11 @@ class OutsideVisitor:
             time.sleep(0.2)
         raise Away(path)
 
+    def look(self, path: str) -> BeautifulSoup | None:
+        """Open a page whatever it answers (a refusal is a page too); None while the portal is in trouble."""
+        answer = self._try("GET", path)
+        return None if answer is None else BeautifulSoup(answer.text, "html.parser")
+
     def send(self, page: BeautifulSoup, action: str, **values: Any) -> requests.Response | None:
         """Send a form once; None when the connection broke or the portal said that it is in trouble."""
         form = next(

@@ -257,6 +257,19 @@ def test_a_wrong_coupon_keeps_the_answers(shopper: Shopper) -> None:
     assert page.soup.find("input", attrs={"name": "quantity"})["value"] == "4"
 
 
+def test_updating_the_amounts_puts_no_token_into_an_address(shopper: Shopper) -> None:
+    """CSRF-05: without JavaScript the button sends the form; the page comes back under a clean address."""
+    shopper.visitor.get("/checkouts/new", query_string={"plan": "team-m"})
+    form = shopper.visitor.last
+    assert form is not None
+    assert 'formmethod="get"' not in str(form.soup)
+    values = {tag["name"]: tag.get("value", "") for tag in form.form("/checkouts").find_all("input")}
+    page = shopper.visitor.post("/checkouts", {**values, "quantity": "3", "payment": "page", "do": "update"})
+    assert page.shows("$158.76")
+    assert page.url.startswith("/checkouts/new?")
+    assert not [name for name in ("csrf_token", "key=", "stamp=", "do=") if name in page.url]
+
+
 def test_a_method_on_file_needs_no_page(shopper: Shopper) -> None:
     shopper.buy("team-m")
     shopper.visitor.get("/checkouts/new", query_string={"plan": "analytics-m"})
