@@ -60,7 +60,7 @@ def asks_for_amounts() -> bool:
 
 def shown_again(endpoint: str, **where: Any) -> Response:
     """Go to the page that shows the choice of this form, without its token, key and stamp."""
-    kept = {name: value for name, value in request.form.items() if name not in _UNSEEN}
+    kept: dict[str, Any] = {name: value for name, value in request.form.items() if name not in _UNSEEN}
     return redirect(url_for(endpoint, **where, **kept), 303)
 
 

@@ -9,10 +9,15 @@ anybody shut anybody out.
 import hashlib
 from datetime import datetime, timedelta
 
+import structlog
+from prometheus_client import Counter
 from werkzeug.exceptions import TooManyRequests
 
 from portal import clock
 from portal.db.transaction import Conn
+
+log = structlog.get_logger()
+UNUSUAL = Counter("portal_sign_in_alarms", "Windows with far more failed sign-ins than usual (AUT-04)")
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
@@ -34,6 +39,16 @@ from billing.rate_limits
 where key = %(key)s and window_start >= %(since)s and last_hit_at > %(now)s - %(window)s
 """
 _CLEAR = "delete from billing.rate_limits where key = %(key)s"
+
+
+# AUT-04: an attack spread over many accounts and addresses shows in the sum only. The baseline is what a
+# window of the last day had; few failures are never an attack.
+_EVERYBODY = "sign-in:everybody"
+_UNUSUAL_TIMES, _UNUSUAL_LEAST = 20, 100
+_BASELINE = """
+select coalesce(sum(hits), 0)::float / 96 as usual from billing.rate_limits
+where key = %(key)s and window_start < %(window_start)s
+"""
 
 
 class TooMany(TooManyRequests):
@@ -98,6 +113,20 @@ def _recent(conn: Conn, key: str) -> tuple[int, datetime | None]:
 def record_failure(conn: Conn, key: str) -> None:
     now = clock.now()
     conn.execute(_HIT, {"key": key, "window_start": _window_start(now, QUARTER), "now": now})
+
+
+def record_failure_of_anybody(conn: Conn) -> None:
+    """Count a failed sign-in for the whole installation, and raise the alarm when there are far too many."""
+    now = clock.now()
+    start = _window_start(now, QUARTER)
+    row = conn.execute(_HIT, {"key": _EVERYBODY, "window_start": start, "now": now}).fetchone()
+    hits = int(row["hits"]) if row else 0
+    if hits < _UNUSUAL_LEAST or hits % _UNUSUAL_LEAST:
+        return
+    usual = conn.execute(_BASELINE, {"key": _EVERYBODY, "window_start": start}).fetchone()
+    if usual is not None and hits >= _UNUSUAL_TIMES * usual["usual"]:
+        log.error("sign_in_failures_unusual", failures=hits, usual_per_window=round(usual["usual"], 1))
+        UNUSUAL.inc()
 
 
 def clear(conn: Conn, key: str) -> None:

@@ -29,6 +29,7 @@ def of_password(email: str, password: str) -> SignedIn:
         with as_web(services.pool) as conn:
             limits.record_failure(conn, account)
             limits.record_failure(conn, address)
+            limits.record_failure_of_anybody(conn)
         raise
     with as_web(services.pool) as conn:
         limits.clear(conn, account)
