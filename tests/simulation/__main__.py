@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
-import tempfile
-from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
+
+from tests.simulation import crew
+
+if TYPE_CHECKING:
+    from tests.simulation.run import Outcome
+
+# A process plays one seed at a time; how much of two cores one needs, Postgres included, is about one.
+JOBS = min(2, os.cpu_count() or 1)
 
 
 def main() -> int:
@@ -18,40 +24,23 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=1, help="the first of them (default 1)")
     parser.add_argument("--seed", type=int, help="play this one seed and print its whole history")
     parser.add_argument("--steps", type=int, default=200, help="steps a seed (default 200)")
+    parser.add_argument("--jobs", type=int, default=JOBS, help=f"seeds played at once (default {JOBS})")
     asked = parser.parse_args()
     if asked.seed is not None:
         asked.first, asked.seeds = asked.seed, 1
     _fix_hashes()
-    return _play(asked)
-
-
-def _play(asked: argparse.Namespace) -> int:
-    from tests.harness import database
-    from tests.simulation import run, stage
-
-    started = perf_counter()
-    folder = Path(tempfile.mkdtemp(prefix="sim-"))
-    server = database.start()
-    violations = 0
-    try:
-        with stage.build(server, folder, f"{server.template}_simulation") as built:
-            for seed in range(asked.first, asked.first + asked.seeds):
-                outcome = run.play(built, seed, asked.steps)
-                violations += len(outcome.violations)
-                report(outcome, whole=asked.seed is not None)
-    finally:
-        server.close()
-        shutil.rmtree(folder, ignore_errors=True)
+    started, violations = perf_counter(), 0
+    seeds = range(asked.first, asked.first + asked.seeds)
+    for outcome in crew.play_all(seeds, asked.steps, asked.jobs):
+        violations += len(outcome.violations)
+        report(outcome, whole=asked.seed is not None)
     wall_s = round(perf_counter() - started)
     print(f"seeds={asked.seeds} steps={asked.seeds * asked.steps} violations={violations} wall_s={wall_s}")
     return 1 if violations else 0
 
 
-def report(outcome: object, *, whole: bool = False) -> None:
+def report(outcome: Outcome, *, whole: bool = False) -> None:
     """Print a line a seed; for a violating one everything that is needed to see it again."""
-    from tests.simulation.run import Outcome
-
-    assert isinstance(outcome, Outcome)
     options, history = outcome.options, outcome.history
     if whole:
         print("\n".join(history.lines))
@@ -70,7 +59,7 @@ def _fix_hashes() -> None:
     """Sets of text are walked in the order of their hashes: fix it, so that a seed replays as it was."""
     if os.environ.get("PYTHONHASHSEED") != "0":
         arguments = [sys.executable, "-m", "tests.simulation", *sys.argv[1:]]
-        os.execve(sys.executable, arguments, {**os.environ, "PYTHONHASHSEED": "0"})
+        os.execve(sys.executable, arguments, {**os.environ, "PYTHONHASHSEED": "0"})  # noqa: S606
 
 
 if __name__ == "__main__":

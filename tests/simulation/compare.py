@@ -136,9 +136,15 @@ PAIRS = (
         "plans",
         _same(TEXT, "name", "status", "interval_unit")
         | _same(MONEY, "interval", "setup_fee")
-        | {"code": ("plan_code", TEXT), "price": ("recurring_price", MONEY), "trial_days": ("trial_period", MONEY)},
+        | {"code": ("plan_code", TEXT), "price": ("recurring_price", MONEY)}
+        | {"trial_days": ("trial_period", MONEY)},
     ),
-    Pair("addons", "addon_id", "addons", _same(TEXT, "name", "status", "type") | {"code": ("addon_code", TEXT)}),
+    Pair(
+        "addons",
+        "addon_id",
+        "addons",
+        _same(TEXT, "name", "status", "type") | {"code": ("addon_code", TEXT)},
+    ),
     Pair(
         "coupons",
         "coupon_id",

@@ -1,4 +1,4 @@
-"""The people: they use the portal's own pages, double-click, pay at Zoho's pages, and do not always return."""
+"""The people: they use the portal's pages, double-click, pay at Zoho's pages, and do not always return."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ ACTS = (
 
 
 class Stranger:
-    """Sends what Zoho did not send: without a signature, with a wrong one, or a true one once more (INV-6)."""
+    """Sends what Zoho did not send: unsigned, wrongly signed, or a true one once more (INV-6)."""
 
     def __init__(self, setting: Setting, history: History, dice: Random) -> None:
         self.setting, self.history, self.dice = setting, history, dice

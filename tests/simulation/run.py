@@ -133,7 +133,7 @@ class Play:
         self._move(self.dice.uniform(least, most), awake=self.dice.random() >= self.options.worker_asleep)
 
     def _move(self, seconds: float, *, awake: bool) -> None:
-        """Let time pass, stopping at every morning's billing run; the worker wakes at each stop, or sleeps."""
+        """Let time pass, stopping at every morning's billing run; the worker wakes there, or sleeps."""
         virtual, world = self.setting.virtual, self.setting.world
         target = virtual.moment + timedelta(seconds=seconds)
         self.history.note(f"{seconds:.0f} s pass{'' if awake else ', the worker sleeps'}")

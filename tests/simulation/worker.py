@@ -37,9 +37,8 @@ delete from jobs.procrastinate_jobs where id = (
   order by priority desc, id limit 1)
 returning task_name, args
 """
-_BY_NAME = {
-    task.name: task for task in (tasks.apply_events, tasks.read_again, tasks.refresh_catalogue, tasks.compare_all)
-}  # fmt: skip
+_DEFERRED = (tasks.apply_events, tasks.read_again, tasks.refresh_catalogue, tasks.compare_all)
+_BY_NAME = {task.name: task for task in _DEFERRED}
 
 
 @dataclass
