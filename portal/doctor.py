@@ -68,7 +68,7 @@ def examine(services: Services) -> list[Finding]:
     findings += database
     if any(finding.verdict == "bad" for finding in database):
         return findings
-    for check in (_zoho, _webhook, _mail, _worker):
+    for check in (_identity, _zoho, _webhook, _mail, _worker):
         findings += check(services)
     return findings
 
@@ -142,6 +142,24 @@ def _webhook(services: Services) -> list[Finding]:
         return [Finding("webhook", "bad", f"{address} answered {answer.status_code} and stored nothing.")]
     millis = round(answer.elapsed.total_seconds() * 1000)
     return [Finding("webhook", "ok", f"a signed delivery was acknowledged in {millis} ms and stored")]
+
+
+def _identity(services: Services) -> list[Finding]:
+    """Whether the identity provider answers, and whether it can be told whose address it is (SB-09)."""
+    address = f"{services.settings.supabase_url.rstrip('/')}/auth/v1/health"
+    key = services.settings.supabase_publishable_key.get_secret_value()
+    try:
+        answer = requests.get(address, headers={"apikey": key}, timeout=HTTP_TIMEOUT, allow_redirects=False)
+    except requests.RequestException as problem:
+        return [Finding("identity", "bad", f"{address} cannot be reached: {type(problem).__name__}.")]
+    if answer.status_code != requests.codes.ok:
+        return [
+            Finding("identity", "bad", f"{address} answers {answer.status_code}. Check the Supabase keys.")
+        ]
+    if not services.settings.supabase_secret_key.get_secret_value():
+        text = "SUPABASE_SECRET_KEY is not set: its rate limits see all your customers as one address."
+        return [Finding("identity", "look", text)]
+    return [Finding("identity", "ok", "answers; customers' own addresses are sent along")]
 
 
 def _mail(services: Services) -> list[Finding]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import expect
@@ -124,3 +126,36 @@ def _go_dark_and_heal(stack: Stack, bob: Page, staff: Page) -> None:
     shows(bob, f"{stack.portal_url}/subscriptions", "Ended")
     shows(staff, f"{stack.portal_url}/admin/drift?standing=all", bobs(stack)["subscription_id"])
     stack.sandbox.faults()
+
+
+def test_the_doctor_finds_the_demo_well_and_names_what_is_not(stack: Stack) -> None:
+    told = stack.portal("doctor")
+    for part in (
+        "settings",
+        "database",
+        "migrations",
+        "roles",
+        "identity",
+        "zoho",
+        "webhook",
+        "mail",
+        "worker",
+    ):
+        assert f"ok   {part}: " in told, told
+    ill = {
+        **stack.env,
+        "SMTP_URL": "smtp://127.0.0.1:1",
+        "ZOHO_WEBHOOK_SECRETS": "AnotherSecretOfThirtyTwoLetters1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "portal", "doctor"],
+        env=ill,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "BAD  mail: " in done.stdout
+    assert "BAD  webhook: " in done.stdout
+    assert "Traceback" not in done.stderr
