@@ -58,6 +58,10 @@ class SmtpTransport:
         finally:
             server.close()
 
+    def check(self) -> None:
+        """Connect, sign in and leave again (`portal doctor`). Raises :class:`NotSent`."""
+        self._connected().close()
+
     def _connected(self) -> smtplib.SMTP:
         context = ssl.create_default_context()
         try:
