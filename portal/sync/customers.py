@@ -19,7 +19,16 @@ from portal.sync.intents import Act, Intent, Wish
 if TYPE_CHECKING:
     from portal.services import Services
 
-_ACCOUNT = "select id, name, billing_email, zoho_customer_id from billing.accounts where id = %s"
+_ACCOUNT = """
+select a.id, a.name, a.billing_email, a.zoho_customer_id, coalesce(c.gone_at is not null, false) as is_gone
+from billing.accounts a left join billing.customers c on c.zoho_id = a.zoho_customer_id
+where a.id = %s
+"""
+# Staff deleted the customer at Zoho: its history stays here, and the account may start anew.
+_UNLINK = """
+update billing.accounts set zoho_customer_id = null, updated_at = now()
+where id = %(account_id)s and zoho_customer_id = %(zoho_id)s
+"""
 _TAKEN = "select zoho_customer_id as id from billing.accounts where zoho_customer_id = any (%s)"
 _LINK = """
 update billing.accounts set zoho_customer_id = %(zoho_id)s, updated_at = now()
@@ -34,9 +43,11 @@ select a.id, a.zoho_customer_id from billing.accounts a
 join billing.members m on m.account_id = a.id and m.role = 'owner'
 where m.user_id = %(user_id)s and lower(a.billing_email) = lower(%(old)s)
 """
+# What is over and done with; a customer that was made and is there still counts as the present attempt.
 _ATTEMPTS = """
-select count(*) as n from billing.intents
-where account_id = %s and kind = 'create_customer' and state in ('refused', 'abandoned')
+select count(*) as n from billing.intents i
+where i.account_id = %s and i.kind = 'create_customer' and (i.state in ('refused', 'abandoned') or exists (
+  select from billing.customers c where c.zoho_id = i.result ->> 'customer_id' and c.gone_at is not null))
 """
 
 
@@ -47,8 +58,10 @@ def ensure(services: "Services", account_id: UUID, user_id: UUID | None) -> str:
     cannot be asked.
     """
     account = _account(services, account_id)
-    if account["zoho_customer_id"]:
+    if account["zoho_customer_id"] and not account["is_gone"]:
         return str(account["zoho_customer_id"])
+    if account["is_gone"]:
+        _unlink(services, account_id, account["zoho_customer_id"])
     known = services.zoho.find_customers_by_email(account["billing_email"])
     free = _not_taken(services, [c.zoho_id for c in known if c.status.lower() in ("", "active")])
     if len(known) == 1 and len(free) == 1:
@@ -143,6 +156,11 @@ def _link(services: "Services", account_id: UUID, zoho_id: str) -> str:
         mirror.link(conn, account_id, linked)
     refresh.refresh(services, "customer", linked, source="command")
     return str(linked)
+
+
+def _unlink(services: "Services", account_id: UUID, zoho_id: str) -> None:
+    with transaction.as_worker(services.pool) as conn:
+        conn.execute(_UNLINK, {"account_id": account_id, "zoho_id": zoho_id})
 
 
 def _account(services: "Services", account_id: UUID) -> dict[str, Any]:

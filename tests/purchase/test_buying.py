@@ -220,6 +220,17 @@ def test_one_customer_with_the_confirmed_address_is_taken_over(shop: Enter, sand
     assert [one["customer_id"] for one in shopper.customers_at_zoho()] == [existing["customer_id"]]
 
 
+def test_an_account_whose_customer_was_deleted_can_buy_again(shopper: Shopper) -> None:
+    """Staff deleted the customer at Zoho; the next purchase makes a new one, once."""
+    shopper.choose("analytics-m")
+    old = shopper.customers_at_zoho()[0]["customer_id"]
+    shopper.sandbox.control("act", {"kind": "delete_customer", "customer_id": old})
+    refresh.refresh(shopper.services, "customer", old, source="reconcile")
+    page = shopper.buy("team-m")
+    assert [one["customer_id"] != old for one in shopper.customers_at_zoho()] == [True]
+    shopper.assert_bought_once(page)
+
+
 def test_a_forged_return_changes_nothing_and_shows_nothing(shop: Enter) -> None:
     """RED-03: the query of the return proves nothing; somebody else's attempt does not exist for me."""
     victim, thief = shop("newcomer@example.com"), shop("mallory@example.com")
