@@ -27,6 +27,7 @@ PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 900}
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
+TOO_WIDE = "(d => d ? d.scrollWidth - d.clientWidth : 0)(document.documentElement)"
 WATCH_CSP = """
 window.__violations = [];
 document.addEventListener('securitypolicyviolation', e => window.__violations.push(
@@ -95,9 +96,9 @@ class Tab:
         assert not self.violations(), f"{where}: {self.violations()}"
         assert not self.complaints, f"{where}: {self.complaints}"
         assert not self.axe(), f"{where}: " + "\n".join(self.axe())
-        wide = self.page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
+        # a page that refreshes itself may be between two documents
+        self.page.wait_for_load_state()
+        wide = self.page.evaluate(TOO_WIDE)
         assert wide <= 0, f"{where}: the page scrolls sideways by {wide} px"
 
 
