@@ -8,7 +8,7 @@ CODE := portal sandbox tests bench wsgi.py
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint scan bench simulate reset sandbox portal lock fix migrate screenshots run-setup dev-setup scan-setup
+.PHONY: help run test nightly check lint scan bench simulate reset sandbox portal lock fix migrate screenshots run-setup dev-setup scan-setup
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +17,10 @@ run: run-setup ## Set everything up and run portal, sandbox, worker and Postgres
 	@exec $(PY) -m portal.devserver
 
 test: dev-setup ## Set everything up, browser included, and pass all tests (ARGS= goes to pytest)
-	@$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile -m "not slow" $(ARGS)
+
+nightly: dev-setup ## The slow tests: speed budgets, long storms, 500 examples of the money machine
+	@HYPOTHESIS_PROFILE=ci $(PY) -m pytest -m slow $(ARGS)
 
 check: lint scan test ## What CI runs: every lint, every scan, every test
 

@@ -21,7 +21,7 @@ from portal.subscriptions.change_form import ChangeForm, change_form
 from portal.subscriptions.change_page import Situation
 from portal.subscriptions.room import blueprint
 from portal.web import guard, hosted
-from portal.web.acting import NotDone, carry_out, new_key, onward
+from portal.web.acting import NotDone, carry_out, find_earlier, new_key, onward
 from portal.web.choosing import asks_for_amounts, shown_again
 from portal.web.current import current_services
 from portal.web.forms import query
@@ -61,6 +61,10 @@ def create_plan_change(subscription_id: UUID) -> BaseResponse:
     situation = change_page.read(subscription_id)
     code = request.form.get("plan", "")
     form = _form(situation, code, request.form)
+    earlier = find_earlier(form)
+    if earlier is not None and earlier.state not in ("refused", "abandoned"):
+        # The first click may have made the change already; what is there now is no reason to refuse this one.
+        return onward(earlier, "Your plan is changed.", _back(situation))
     if not form.validate():
         return _render(form, situation, code, None)
     try:
@@ -101,7 +105,11 @@ def _change(
         if form.when.data == AT_END
         else "Your plan is changed."
     )
-    return onward(intent, done, url_for("subscriptions.show", subscription_id=row["id"]))
+    return onward(intent, done, _back(situation))
+
+
+def _back(situation: Situation) -> str:
+    return url_for("subscriptions.show", subscription_id=situation.row["id"])
 
 
 def _show(form: ChangeForm, situation: Situation, code: str) -> Response:

@@ -66,6 +66,13 @@ def carry_out(form: ActForm, kind: str, demand: Callable[[], None], **wanted: An
     return intent
 
 
+def find_earlier(form: ActForm) -> Intent | None:
+    """Return the act that this very form made before: a second click goes where the first one went."""
+    services, person = current_services(), signed_in_session().person
+    with transaction.as_member(services.pool, person.user_id) as conn:
+        return intents.find_by_key(conn, key_of(form))
+
+
 def onward(intent: Intent, done: str, to: str) -> Response:
     """Go to ``to`` saying ``done`` when the act is done, otherwise to the page that waits for it."""
     if intent.state == "done":
