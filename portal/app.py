@@ -1,7 +1,6 @@
 """The web application, put together: rooms, their guard, headers, errors, health."""
 
 import importlib
-import importlib.util
 from pathlib import Path
 
 from flask import Flask
@@ -54,17 +53,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     )
     app.extensions["services"] = services or composition.build(settings)
     for name in SHARED:
-        if _exists(name):
-            importlib.import_module(name).register(app)
+        importlib.import_module(name).register(app)
     for name in ROOMS:
-        if _exists(name):
-            app.register_blueprint(importlib.import_module(name).blueprint)
+        app.register_blueprint(importlib.import_module(name).blueprint)
     return app
-
-
-def _exists(name: str) -> bool:
-    # Rooms are being built; this leniency goes when all stand.
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:
-        return False
