@@ -220,7 +220,11 @@ def resolve(services: "Services", acts: dict[str, Act], intent_id: UUID) -> Inte
         # Committed, and then the process died before it called: nothing was sent yet.
         return perform(services, acts, intent_id)
     act = acts[intent.kind]
-    found = act.look_up(services, intent)
+    try:
+        found = act.look_up(services, intent)
+    except zoho_errors.NotFound:
+        # What the act was about is gone at Zoho: there is no effect to be found, now or later.
+        found = None
     if found is not None:
         settled = _settle(services, intent, "done", result=found)
         act.follow(services, settled)

@@ -86,7 +86,10 @@ def is_of(effect: Effect, intent: dict[str, Any]) -> bool:
     if intent["kind"] == "create_subscription":
         return bool(effect.asked.get("reference_id") == intent["key"])
     if intent["kind"] == "create_customer":
-        return bool(effect.asked.get("email") == intent["request"]["email"])
+        # An account whose customer was deleted at Zoho gets another one, by an act of its own.
+        is_over = intent["settled_at"] is not None and effect.at > intent["settled_at"]
+        began = intent["called_at"] is not None and effect.at >= intent["called_at"]
+        return bool(effect.asked.get("email") == intent["request"]["email"] and began and not is_over)
     return intent["called_at"] is not None and effect.at >= intent["called_at"]
 
 
