@@ -203,6 +203,7 @@ def test_staff_read_but_change_no_mirror(two: Two, conn: Conn, pool: Pool) -> No
 def test_two_people_on_one_connection_never_mix(two: Two, worker_database: str) -> None:
     """SB-03: 1,000 interleaved transactions of two people on a pool of one."""
     pool = open_pool(worker_database, name="one", max_size=1)
+    pool.timeout = 60  # four threads queue for one connection; how long they may is not what is tested
     try:
         take_turns(pool, two, threads=4, each=250)
     finally:
