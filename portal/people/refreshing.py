@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 
 from portal import clock
+from portal.db.rotation import bound_to
 from portal.db.transaction import Conn, Pool, as_web
 from portal.people import sessions, users
 from portal.people.auth_errors import AuthUnavailable, IdentityError, SessionGone, TokenRefused
@@ -87,7 +88,7 @@ def _refresh(pool: Pool, keyring: Keyring, auth: SupabaseAuth, live: LiveSession
     if row is None:
         return False
     try:
-        refresh_token = keyring.open(row["refresh_token"], f"sessions/refresh/{live.id}")
+        refresh_token = keyring.open(row["refresh_token"], bound_to("sessions", "refresh_token", live.id))
         signed_in = auth.refresh(refresh_token, user_id)
     except (SessionGone, TokenRefused, Unsealable) as problem:
         with as_web(pool, user_id) as conn:

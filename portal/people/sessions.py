@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 from uuid import UUID, uuid4
 
 from portal import clock
+from portal.db.rotation import bound_to
 from portal.db.transaction import Conn
 from portal.people.supabase_auth import SignedIn, Tokens
 from portal.sealing import Keyring, Unsealable
@@ -246,8 +247,8 @@ def create(
 def sealed(keyring: Keyring, session_id: UUID, tokens: Tokens) -> dict[str, Any]:
     """Return the token columns of a row; a ciphertext opens in its own row only (SES-10, CRY-01)."""
     return {
-        "access_token": keyring.seal(tokens.access, f"sessions/access/{session_id}"),
-        "refresh_token": keyring.seal(tokens.refresh, f"sessions/refresh/{session_id}"),
+        "access_token": keyring.seal(tokens.access, bound_to("sessions", "access_token", session_id)),
+        "refresh_token": keyring.seal(tokens.refresh, bound_to("sessions", "refresh_token", session_id)),
         "access_expires_at": tokens.expires_at,
     }
 
@@ -259,8 +260,8 @@ def find_tokens(conn: Conn, keyring: Keyring, session_id: UUID) -> Tokens | None
         return None
     try:
         return Tokens(
-            keyring.open(row["access_token"], f"sessions/access/{session_id}"),
-            keyring.open(row["refresh_token"], f"sessions/refresh/{session_id}"),
+            keyring.open(row["access_token"], bound_to("sessions", "access_token", session_id)),
+            keyring.open(row["refresh_token"], bound_to("sessions", "refresh_token", session_id)),
             row["access_expires_at"],
         )
     except Unsealable:
