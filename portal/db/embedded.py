@@ -34,16 +34,23 @@ class EmbeddedPostgresError(Exception):
 
 @dataclass
 class EmbeddedPostgres:
-    """One server: `start()`, `url()`, `stop()`; everything it keeps lies in `home`."""
+    """One server: `start()`, `url()`, `stop()`; everything it keeps lies in `home`.
+
+    `programs` is the folder of another Postgres than the wheel's (tests run on Debian's, too).
+    """
 
     home: Path
     options: tuple[str, ...] = ()
+    programs: Path | None = None
     process: subprocess.Popen[bytes] | None = None
     note: str = ""
 
     @property
     def data(self) -> Path:
         return self.home / "data"
+
+    def _program(self, name: str) -> Path:
+        return (self.programs or binaries()) / name
 
     @property
     def log(self) -> Path:
@@ -80,7 +87,7 @@ class EmbeddedPostgres:
                     "`make reset` removes it."
                 )
             return
-        have, want = version_file.read_text().strip(), _server_major()
+        have, want = version_file.read_text().strip(), _major_of(self._program("postgres"))
         if have != want:
             raise EmbeddedPostgresError(
                 f"{self.data} was written by Postgres {have}, this is Postgres {want}: "
@@ -106,7 +113,7 @@ class EmbeddedPostgres:
         self._own(fresh)
         command = [
             *self._as_server_user(),
-            str(binaries() / "initdb"),
+            str(self._program("initdb")),
             f"--pgdata={fresh}",
             f"--username={SUPERUSER}",
             "--auth=trust",
@@ -129,7 +136,7 @@ class EmbeddedPostgres:
         # -F is not given: what the demo has acknowledged must survive, tests pass their own options
         command = [
             *self._as_server_user(),
-            str(binaries() / "postgres"),
+            str(self._program("postgres")),
             "-D",
             str(self.data),
             "-k",
@@ -188,7 +195,7 @@ class EmbeddedPostgres:
             f"--reuid={user.pw_uid}",
             f"--regid={user.pw_gid}",
             "--clear-groups",
-            *_reach(self.home, binaries()),
+            *_reach(self.home, self._program("postgres")),
             "--pdeathsig",
             "INT",
         ]
@@ -204,11 +211,10 @@ def binaries() -> Path:
     return Path(next(iter(spec.submodule_search_locations))) / "pginstall" / "bin"
 
 
-def _server_major() -> str:
-    shown = subprocess.run(
-        [str(binaries() / "postgres"), "--version"], capture_output=True, text=True, check=True
-    ).stdout
-    return shown.split()[-1].split(".")[0]
+def _major_of(program: Path) -> str:
+    """Return the major version: `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)` is of 15."""
+    shown = subprocess.run([str(program), "--version"], capture_output=True, text=True, check=True).stdout
+    return shown.split("(PostgreSQL)")[-1].split()[0].split(".")[0]
 
 
 def _server_user() -> pwd.struct_passwd:
