@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,10 +10,18 @@ from prometheus_client import REGISTRY
 
 from portal.db.transaction import as_web
 from portal.web import limits
-from tests.harness.people import later
+from tests.harness.logs import listen
+from tests.harness.people import later, midway
 
 if TYPE_CHECKING:
     from portal.db.transaction import Pool
+
+
+@pytest.fixture(autouse=True)
+def still() -> Iterator[None]:
+    """No window of a quarter of an hour ends in the middle of a test."""
+    with midway():
+        yield
 
 
 def alarms() -> float:
@@ -26,14 +35,15 @@ def fail(pool: Pool, times: int) -> None:
 
 
 def test_far_more_failures_than_usual_raise_the_alarm_once_a_hundred(
-    pool: Pool, capsys: pytest.CaptureFixture[str]
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = alarms()
+    heard, before = listen(monkeypatch, limits), alarms()
     fail(pool, 99)
     assert alarms() == before
+    assert heard == []
     fail(pool, 1)
     assert alarms() == before + 1
-    assert "sign_in_failures_unusual" in "".join(capsys.readouterr())
+    assert [line["event"] for line in heard] == ["sign_in_failures_unusual"]
     fail(pool, 99)
     assert alarms() == before + 1
 
