@@ -8,6 +8,8 @@ PortalError
 └── Unavailable     a thing we depend on does not answer now; nothing is lost
 """
 
+from datetime import datetime
+
 
 class PortalError(Exception):
     """Something went wrong. Nothing was changed."""
@@ -39,3 +41,6 @@ class Misconfigured(PortalError):
 
 class Unavailable(PortalError):
     """The billing system does not answer right now. Nothing was changed; try again in a few minutes."""
+
+    # From when on it makes sense to ask again, where that is known.
+    retry_at: datetime | None = None

@@ -38,6 +38,11 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 # A worker beats every 5 s; one that was silent for this long is dead (JOB-03: a pause of 20 s is not).
+#
+# What it had in hand runs again within 90 s (JOB-02): it beat at most 5 s before it died, so it counts as
+# dead 55 to 60 s after that; the sweep comes every 20 s; that makes 55 to 80 s, and 10 s to fetch the job.
+# Whatever else it held must be free by then, that is within 55 s: inbox rows (inbox.HOLD, 50 s), the object
+# it read (reads.LEASE, 50 s), its calls and its renewal of the token (30 s each), a breaker's probe (30 s).
 DEAD_AFTER_SECONDS = 60
 KEEP_JOBS_HOURS = 7 * 24
 

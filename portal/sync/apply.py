@@ -147,7 +147,11 @@ def _note(effect: dict[str, Any], done: Refreshed) -> None:
 def _failed(services: "Services", taken: Claim, problem: Exception, *, poisonous: bool) -> datetime | None:
     with transaction.as_worker(services.pool) as conn:
         again, dead = inbox.mark_failed(
-            conn, taken, f"{type(problem).__name__}: {problem}", poisonous=poisonous
+            conn,
+            taken,
+            f"{type(problem).__name__}: {problem}",
+            poisonous=poisonous,
+            retry_at=problem.retry_at if isinstance(problem, Unavailable) else None,
         )
         for inbox_id in dead:
             activity.record(conn, action="inbox:dead", object_kind="inbox", object_id=str(inbox_id))

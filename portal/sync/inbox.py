@@ -22,8 +22,10 @@ from portal.sync.subjects import Subject
 
 MIN_ATTEMPTS = 8
 MIN_AGE = timedelta(hours=24)
-# A worker that died with a row in hand: after this long somebody else takes it.
-HOLD = timedelta(minutes=5)
+# A worker that died with a row in hand: after this long somebody else takes it. Shorter than it takes to
+# believe that a worker is dead (portal/jobs/tasks.py has the sum), else its job would run again and find
+# nothing. One that is alive keeps its rows for longer by the lock of its job.
+HOLD = timedelta(seconds=50)
 # How long a fresh row may wait for its own job before the truth scan makes another.
 GRACE = timedelta(minutes=2)
 # Delays between attempts; each is drawn from half to one and a half of it (WH-11).
@@ -31,7 +33,10 @@ DELAYS = (
     *(timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=20)),
     *(timedelta(hours=1), timedelta(hours=3), timedelta(hours=7), timedelta(hours=14)),
 )
+# The same after a failure that is Zoho's: when nobody knows how long it lasts, and when somebody does.
 WAIT_FOR_ZOHO = timedelta(minutes=2)
+WAIT_FOR_MORE = timedelta(seconds=15)
+LONGEST_WAIT = timedelta(minutes=10)
 KEEP_BODIES = timedelta(days=90)
 KEEP_KEYS = timedelta(days=400)
 
@@ -154,11 +159,13 @@ def mark_applied(conn: Conn, taken: Claim, effect: dict[str, Any]) -> None:
     conn.execute(_APPLIED, {"ids": ids, "now": clock.now(), "effect": Jsonb(effect)})
 
 
-def mark_failed(conn: Conn, taken: Claim, error: str, *, poisonous: bool) -> tuple[datetime, list[UUID]]:
+def mark_failed(
+    conn: Conn, taken: Claim, error: str, *, poisonous: bool, retry_at: datetime | None = None
+) -> tuple[datetime, list[UUID]]:
     """Note a failure; return when to try again, and the rows that are given up now.
 
     ``poisonous`` tells a failure of these rows from one of Zoho's service, which does not count: an
-    outage of a day must not turn everything into dead letters.
+    outage of a day must not turn everything into dead letters. Such a failure may know ``retry_at``.
     """
     now = clock.now()
     next_tries: list[datetime] = []
@@ -166,7 +173,7 @@ def mark_failed(conn: Conn, taken: Claim, error: str, *, poisonous: bool) -> tup
     for row in taken.rows:
         attempts = row["attempts"] if poisonous else row["attempts"] - 1
         given_up = poisonous and attempts >= MIN_ATTEMPTS and now - row["received_at"] >= MIN_AGE
-        next_try = now + (_delay(attempts) if poisonous else WAIT_FOR_ZOHO * random.uniform(0.5, 1.5))  # noqa: S311
+        next_try = now + (_delay(attempts) if poisonous else _pause(now, retry_at))
         conn.execute(
             _FAILED,
             {
@@ -212,4 +219,16 @@ def prune(conn: Conn) -> None:
 
 def _delay(attempts: int) -> timedelta:
     step = DELAYS[min(max(attempts, 1), len(DELAYS)) - 1]
-    return step * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
+    return step * _jitter()
+
+
+def _pause(now: datetime, retry_at: datetime | None) -> timedelta:
+    """How long to leave Zoho alone: a little longer than it asks for, where that is known."""
+    if retry_at is None:
+        return WAIT_FOR_ZOHO * _jitter()
+    asked = min(max(retry_at - now, timedelta(0)), LONGEST_WAIT)
+    return asked + WAIT_FOR_MORE * _jitter()
+
+
+def _jitter() -> float:
+    return random.uniform(0.5, 1.5)  # noqa: S311 - no secret

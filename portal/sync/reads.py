@@ -22,7 +22,9 @@ from portal.db.transaction import Conn, Pool
 from portal.errors import Unavailable
 from portal.sync.subjects import Subject
 
-LEASE = timedelta(seconds=90)
+# The slowest exchange with Zoho (13 s) three times over. Shorter than it takes to believe that a worker is
+# dead, so that what it was reading can be read when its job runs again (portal/jobs/tasks.py has the sum).
+LEASE = timedelta(seconds=50)
 _PAUSE_SECONDS = 0.1
 
 _TAKE = """
@@ -46,6 +48,10 @@ _PRUNE = "delete from billing.object_reads where holder is null and last_read_at
 
 class Busy(Unavailable):
     """Somebody else is reading this from Zoho right now. Try again in a moment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.retry_at = clock.now()
 
 
 @dataclass(frozen=True, slots=True)

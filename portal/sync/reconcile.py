@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 MOST_GONE = 25
 MOST_GONE_SHARE = 0.02
 METHODS_AGE = timedelta(days=7)
+_SHORT_WAIT = timedelta(seconds=2)
 _LONGEST_WAIT_SECONDS = 60.0
 
 _SEEN = """
@@ -215,8 +216,8 @@ class Full:
                     raise
                 self.run.problem = f"waiting: {problem}"
                 self.report(self.run)
-                retry_at = getattr(problem, "retry_at", None)
-                seconds = (retry_at - clock.now()).total_seconds() if retry_at else 2.0
+                left = problem.retry_at - clock.now() if problem.retry_at else _SHORT_WAIT
+                seconds = left.total_seconds()
                 time.sleep(min(max(seconds, 0.2), _LONGEST_WAIT_SECONDS))
                 self.run.problem = ""
 
