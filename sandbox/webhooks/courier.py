@@ -30,13 +30,17 @@ class Courier:
         self._busy: set[str] = set()
         self._stopped = threading.Event()
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="deliver")
+        self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
 
     def start(self) -> None:
-        threading.Thread(target=self._run, name="courier", daemon=True).start()
+        self._thread.start()
 
     def stop(self) -> None:
+        """Begin no delivery any more; one that is under way may end."""
         self._stopped.set()
         self._world.wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def pump(self, *, everything: bool = False) -> int:
@@ -87,8 +91,9 @@ class Courier:
                     return
                 sending.send(self._world, row, self.post)
         except sqlite3.Error:
-            # A reset replaced the world under the batch: its deliveries went with it.
-            return
+            # A reset replaced the world under the batch: its deliveries went with it. If it is gone for
+            # good, trying again at once would keep a core busy for nothing.
+            self._stopped.wait(NAP_S)
         finally:
             self._busy.discard(endpoint)
             self._world.wake.set()

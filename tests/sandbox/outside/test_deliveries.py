@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import sys
+import threading
+import time
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -14,6 +17,8 @@ import pytest
 
 from sandbox.app import create_app
 from sandbox.settings import Settings
+from sandbox.webhooks import sending
+from sandbox.webhooks.courier import Courier
 from sandbox.webhooks.payloads import Message
 from sandbox.webhooks.signing import HEADER, signature, string_to_sign
 from tests.harness.processes import Process, free_port, until
@@ -332,6 +337,29 @@ def test_webhook_can_be_made_to_arrive_before_the_redirect(
 
     assert paid.status_code == 303, paid.text
     assert bool(receiver.got) is arrived_first
+
+
+def test_a_world_that_is_gone_keeps_no_core_busy(
+    bench: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A courier whose store fails at every delivery waits before it tries again, and ends when asked to."""
+    hook(bench, receiver)
+    bench.emit()
+    tries: list[float] = []
+
+    def gone(*_: object) -> int:
+        tries.append(time.monotonic())
+        raise sqlite3.OperationalError("unable to open database file")
+
+    monkeypatch.setattr(sending, "send", gone)
+    courier: Courier = bench.app.extensions["sandbox_courier"]
+    courier.start()
+    until(lambda: tries, what="the first try")
+    time.sleep(0.5)
+    courier.stop()
+
+    assert len(tries) == 1
+    assert not [thread for thread in threading.enumerate() if thread.name == "courier" and thread.is_alive()]
 
 
 def test_scheduled_deliveries_survive_kill_9_of_the_real_process(
