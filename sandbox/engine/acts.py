@@ -24,6 +24,7 @@ from sandbox.engine import (
     payments,
     renewals,
     subscriptions,
+    unbilled,
 )
 from sandbox.errors import bad
 from sandbox.money import precision, rounded, text
@@ -93,9 +94,28 @@ def cancel(world: World, tx: Tx, asked: Doc) -> Doc:
     return render.subscription(world, tx, lifecycle.cancel(world, tx, id_, at_end=at_end, source="user"))
 
 
+def void_payment(world: World, tx: Tx, asked: Doc) -> Doc:
+    """payment_id: take an online payment back at the gateway; what it paid is open again."""
+    doc = payments.get(tx, asked.get("payment_id"))
+    payments.void(world, tx, doc)
+    return {"voided": doc["payment_id"]}
+
+
+def edit_unbilled_charge(world: World, tx: Tx, asked: Doc) -> Doc:
+    """unbilled_charge_id, amount: what a parked charge comes to."""
+    doc, amount = unbilled.get(tx, asked.get("unbilled_charge_id")), fields.amount(asked, "amount")
+    if amount is None or (exact := rounded(amount, precision(doc["currency"]))) <= 0:
+        raise bad("amount")
+    return render.unbilled_charge(world, tx, unbilled.reprice(world, tx, doc, exact))
+
+
 def reactivate(world: World, tx: Tx, asked: Doc) -> Doc:
-    """subscription_id: undo a scheduled cancellation."""
-    id_ = fields.required(asked, "subscription_id")
+    """subscription_id, on (now if none): undo a scheduled cancellation; or, on a later day, begin a
+    cancelled subscription anew.
+    """
+    id_, on = fields.required(asked, "subscription_id"), fields.day(asked, "on")
+    if on is not None and on > world.clock.today():
+        return render.subscription(world, tx, lifecycle.schedule_reactivation(world, tx, id_, on))
     return render.subscription(world, tx, lifecycle.reactivate(world, tx, id_, source="user"))
 
 
@@ -126,19 +146,17 @@ def delete_customer(world: World, tx: Tx, asked: Doc) -> Doc:
     """customer_id, force (false if none): forget a customer; with force also everything that was billed."""
     id_ = fields.required(asked, "customer_id")
     if fields.flag(asked, "force", default=False):
-        for kind in (
-            "subscriptions",
-            "invoices",
-            "payments",
-            "credit_notes",
-            "unbilled_charges",
-            "refunds",
-            "pending_payments",
-        ):
+        for kind in (*customers.BILLED, "refunds", "pending_payments"):
             for each in tx.ids(kind, where={"customer_id": id_}):
                 tx.delete(kind, each)
     customers.delete(tx, id_)
     return {"deleted": id_}
+
+
+def merge_customers(world: World, tx: Tx, asked: Doc) -> Doc:
+    """customer_id, into: everything of a customer becomes the other's, and the first is gone."""
+    into = customers.merge(tx, fields.required(asked, "customer_id"), fields.required(asked, "into"))
+    return render.customer(world, tx, into)
 
 
 def expire_card(world: World, tx: Tx, asked: Doc) -> Doc:
@@ -220,12 +238,15 @@ ACTS: dict[str, Act] = {
         write_off,
         refund,
         record_payment,
+        void_payment,
+        edit_unbilled_charge,
         cancel,
         reactivate,
         change_plan,
         delete_subscription,
         edit_customer,
         delete_customer,
+        merge_customers,
         expire_card,
         delete_card,
         next_charge_declines,

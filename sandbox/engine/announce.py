@@ -29,8 +29,8 @@ def invoice(world: World, tx: Tx, event_type: str, doc: Doc, source: str = "user
 
 
 def payment(world: World, tx: Tx, event_type: str, doc: Doc, source: str = "user") -> None:
-    """Thanks for a payment."""
-    world.emit(tx, event_type, {"payment": render.payment(world, tx, doc)}, source)
+    """Thanks for a payment, or what became of one."""
+    world.emit(tx, event_type, {"payment": _paid(world, tx, doc)}, source)
 
 
 def declined(world: World, tx: Tx, doc: Doc, invoice_doc: Doc, sub: Doc | None, source: str = "user") -> None:
@@ -38,7 +38,7 @@ def declined(world: World, tx: Tx, doc: Doc, invoice_doc: Doc, sub: Doc | None, 
     wanted = world.settings.u2_payment_declined_key
     data: Doc = {}
     if wanted in ("payment", "all") or (wanted == "subscription" and sub is None):
-        data["payment"] = render.payment(world, tx, doc)
+        data["payment"] = _paid(world, tx, doc)
     if wanted in ("subscription", "all") and sub is not None:
         data["subscription"] = render.subscription(world, tx, sub)
     if wanted in ("invoice", "all"):
@@ -81,6 +81,17 @@ def activity(world: World, tx: Tx, subject_id: str, description: str) -> None:
     id_ = tx.next_id()
     doc = {"activity_id": id_, "description": description, "time": world.clock.stamp()}
     tx.put("activities", id_, doc, subject=subject_id)
+
+
+def _paid(world: World, tx: Tx, doc: Doc) -> Doc:
+    """A payment whose invoices name their subscriptions: a client of workflow webhooks reads them there
+    (facts 7.5).
+    """
+    shown = render.payment(world, tx, doc)
+    for each in shown["invoices"]:
+        subscription_id = (tx.get("invoices", each["invoice_id"]) or {}).get("subscription_id")
+        each["subscription_ids"] = [subscription_id] if subscription_id else []
+    return shown
 
 
 def _invoice_names(world: World, event_type: str) -> tuple[str, ...]:

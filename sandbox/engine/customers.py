@@ -30,6 +30,8 @@ FLAGS = (
 )
 ADDRESS = ("attention", "street", "street2", "city", "state", "state_code", "zip", "country", "phone", "fax")
 OWN_EMAIL = 320
+BILLED = ("subscriptions", "invoices", "payments", "credit_notes", "unbilled_charges")
+BELONGINGS = (*BILLED, "refunds", "pending_payments", "methods", "contact_persons")
 
 
 def create(world: World, tx: Tx, body: Doc, source: str = "api") -> Doc:
@@ -112,13 +114,28 @@ def set_status(world: World, tx: Tx, customer_id: str, status: str) -> Doc:
 def delete(tx: Tx, customer_id: str) -> None:
     """Forget a customer; one with transactions stays."""
     get(tx, customer_id)
-    for kind in ("subscriptions", "invoices", "payments", "credit_notes", "unbilled_charges"):
+    for kind in BILLED:
         if tx.count(kind, where={"customer_id": customer_id}):
             raise refused("The customer has transactions and cannot be deleted.")
     for kind in ("contact_persons", "methods"):
         for id_ in tx.ids(kind, where={"customer_id": customer_id}):
             tx.delete(kind, id_)
     tx.delete("customers", customer_id)
+
+
+def merge(tx: Tx, customer_id: str, into_id: str) -> Doc:
+    """Everything of one customer becomes another's, and the first is gone.  No event tells of it."""
+    gone, into = get(tx, customer_id), get(tx, into_id)
+    if customer_id == into_id or gone["currency"] != into["currency"]:
+        raise refused("Only two customers of one currency can be merged.")
+    for kind in BELONGINGS:
+        for id_ in tx.ids(kind, where={"customer_id": customer_id}):
+            doc = tx.get(kind, id_) or {}
+            name = {"customer_name": into["display_name"]} if "customer_name" in doc else {}
+            shown = name if kind == "invoices" else {}
+            tx.put(kind, id_, doc | name | {"customer_id": into_id}, customer_id=into_id, **shown)
+    tx.delete("customers", customer_id)
+    return into
 
 
 def unused_credits(tx: Tx, customer_id: str) -> Decimal:

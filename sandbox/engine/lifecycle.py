@@ -60,7 +60,7 @@ def reactivate(world: World, tx: Tx, subscription_id: str, source: str = "api") 
     if not scheduled and sub.get("term_ends_at", "") <= world.clock.today().isoformat():
         raise refused("The term of the subscription is over; it cannot be reactivated.")
     sub["status"] = "trial" if scheduled and sub.get("status_before") == "trial" else "live"
-    for name in ("cancel_at_end", "cancels_at", "cancelled_at", "cancel_reason", "status_before"):
+    for name in renewals.OF_THE_END:
         sub.pop(name, None)
     if sub["status"] == "trial":
         sub["term_ends_at"] = ""
@@ -70,6 +70,18 @@ def reactivate(world: World, tx: Tx, subscription_id: str, source: str = "api") 
     announce.activity(world, tx, sub["subscription_id"], "Subscription reactivated.")
     event = "subscription_scheduled_cancellation_removed" if scheduled else "subscription_reactivated"
     announce.subscription(world, tx, event, sub, source)
+    return sub
+
+
+def schedule_reactivation(world: World, tx: Tx, subscription_id: str, on: date) -> Doc:
+    """Staff act: a cancelled subscription begins anew on a later day."""
+    sub = subscriptions.get(tx, subscription_id)
+    if not sub["status"].startswith("cancelled"):
+        raise refused("Only a cancelled subscription can be reactivated on a later day.")
+    sub["reactivates_at"] = on.isoformat()
+    subscriptions.save(world, tx, sub)
+    announce.activity(world, tx, sub["subscription_id"], f"Reactivation scheduled for {on}.")
+    announce.subscription(world, tx, "subscription_reactivation_scheduled", sub)
     return sub
 
 

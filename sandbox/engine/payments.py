@@ -78,6 +78,15 @@ def delete(world: World, tx: Tx, payment_id: str) -> None:
     tx.delete("payments", payment_id)
 
 
+def void(world: World, tx: Tx, doc: Doc) -> None:
+    """The gateway took an online payment back before it settled: its invoices are open again."""
+    if doc["mode"] != "autotransaction" or doc["status"] != "success" or doc["refunded"] != "0":
+        raise refused("Only an online payment that was not refunded can be voided.")
+    ledger.unapply_payment(world, tx, doc)
+    announce.payment(world, tx, "payment_voided", doc)
+    tx.delete("payments", doc["payment_id"])
+
+
 def _fill(doc: Doc, body: Doc) -> None:
     if day := fields.day(body, "date"):
         doc["date"] = day.isoformat()

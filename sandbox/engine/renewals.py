@@ -16,6 +16,17 @@ if TYPE_CHECKING:
     from sandbox.world import World
 
 
+# what a subscription remembers of its end, and forgets when it goes on
+OF_THE_END = (
+    "cancel_at_end",
+    "cancels_at",
+    "cancelled_at",
+    "cancel_reason",
+    "status_before",
+    "reactivates_at",
+)
+
+
 def look_at(world: World, tx: Tx, sub: Doc, today: date) -> None:
     """Do what is due for one subscription on this day, one thing after the other."""
     for _ in range(8):
@@ -88,6 +99,9 @@ def _step(world: World, tx: Tx, sub: Doc, today: date) -> None:
     elif status == "paused":
         if sub.get("resume_at") and sub["resume_at"] <= day:
             resume(world, tx, sub, today)
+    elif status.startswith("cancelled"):
+        if sub.get("reactivates_at") and sub["reactivates_at"] <= day:
+            _begin_anew(world, tx, sub, today)
     elif status == "dunning" and sub["dunning"]["next_at"] <= day:
         _retry(world, tx, sub, today)
     elif status in ("live", "non_renewing", "dunning"):
@@ -223,6 +237,17 @@ def resume(world: World, tx: Tx, sub: Doc, today: date) -> None:
     if sub["term_ends_at"] <= today.isoformat():
         sub["anchor"], sub["index"] = today.isoformat(), -1
         renew(world, tx, sub, today)
+
+
+def _begin_anew(world: World, tx: Tx, sub: Doc, today: date) -> None:
+    """A cancelled subscription whose reactivation was scheduled: a new term from today."""
+    for name in OF_THE_END:
+        sub.pop(name, None)
+    sub["status"] = "live"
+    sub["anchor"], sub["index"], sub["cycles_done"] = today.isoformat(), -1, 0
+    subscriptions.save(world, tx, sub)
+    announce.subscription(world, tx, "subscription_reactivated", sub)
+    renew(world, tx, sub, today)
 
 
 def settle_everything(world: World, tx: Tx, today: date) -> None:

@@ -174,6 +174,8 @@ def due_day(world: World, sub: Doc) -> str:
         days.append(sub["dunning"]["next_at"])
     if status == "paused":
         days.append(sub.get("resume_at", ""))
+    if status.startswith("cancelled"):
+        days.append(sub.get("reactivates_at", ""))
     return min((each for each in days if each), default=NEVER)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sandbox.engine import announce, customers, invoices, pricing
 from sandbox.errors import refused, unknown
+from sandbox.money import text
 from sandbox.tx import Doc, Tx
 
 if TYPE_CHECKING:
@@ -67,6 +69,17 @@ def to_invoice(world: World, tx: Tx, doc: Doc) -> Doc:
         sub["child_invoice_id"] = invoice["invoice_id"]
         tx.put("subscriptions", sub["subscription_id"], sub)
     return invoice
+
+
+def reprice(world: World, tx: Tx, doc: Doc, amount: Decimal) -> Doc:
+    """Another amount for a charge of one line that waits."""
+    if doc["status"] != "open" or len(doc["lines"]) != 1 or doc["lines"][0]["discount"] != "0":
+        raise refused("Only an open charge of one line without discount can be changed.")
+    line = doc["lines"][0]
+    line |= {"gross": text(amount), "total": text(amount), "price": text(amount / line["quantity"])}
+    doc |= pricing.totals(tx, doc["lines"], customers.get(tx, doc["customer_id"]))
+    announce.unbilled(world, tx, "unbilled_charges_updated", save(world, tx, doc))
+    return doc
 
 
 def delete(world: World, tx: Tx, doc: Doc) -> None:

@@ -294,7 +294,7 @@ def _constants(world: World, sub: Doc) -> Doc:
         "end_of_term_scheduled_date": sub.get("term_ends_at", "") if sub.get("scheduled") else "",
         "is_scheduled_update": bool(sub.get("scheduled")),
         "apply_changes_on": "",
-        "reactivate_date": "",
+        "reactivate_date": sub.get("reactivates_at", ""),
         "remaining_billing_cycles": sub["cycles"] - sub["cycles_done"] if sub["cycles"] > 0 else -1,
         "billing_mode": "prepaid",
         "is_metered_billing": False,

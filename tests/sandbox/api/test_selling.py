@@ -296,3 +296,23 @@ def test_every_act_of_staff_can_be_done(company: Company, act: dict[str, object]
     answer = company.client.post("/_control/act", json=ids | {"customer_id": sub["customer_id"]} | act)
     assert answer.status_code == 200, answer.text
     company.check_money()
+
+
+def test_a_merged_customer_is_gone_and_all_it_had_is_the_others(company: Company) -> None:
+    sub = company.subscribe()
+    other = company.customer(display_name="Rosa & Sons")
+    merged = {"kind": "merge_customers", "customer_id": sub["customer_id"], "into": other}
+    assert company.client.post("/_control/act", json=merged).status_code == 200
+    assert company.refused("GET", f"/customers/{sub['customer_id']}")[1] == 3004
+    assert company.subscription(sub["subscription_id"])["customer_id"] == other
+    assert [each["card_id"] for each in company.get(f"/customers/{other}/cards")["cards"]]
+    rows = company.get("/invoices", customer_id=other)["invoices"]
+    assert [row["customer_name"] for row in rows] == ["Rosa & Sons"]
+    company.wait(40)
+    assert len(company.invoices(sub["subscription_id"])) == 2, "it renews under its new owner"
+
+
+def test_customers_of_two_currencies_cannot_be_merged(company: Company) -> None:
+    asked = {"kind": "merge_customers", "customer_id": company.customer(currency_code="EUR")}
+    answer = company.client.post("/_control/act", json=asked | {"into": company.customer()})
+    assert answer.status_code == 409
