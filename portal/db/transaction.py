@@ -8,7 +8,8 @@ gone at commit, so a transaction pooler in between is safe (R10):
 - :func:`as_worker`  ``portal_worker``: jobs; the only writer of the mirror
 - :func:`as_staff`   ``portal_staff``: sync-status pages
 
-Leaving the block commits, an exception rolls back. No HTTP inside: fetch, then store.
+Leaving the block commits, an exception rolls back. No HTTP inside: fetch, then store. The webhook
+receiver's one statement takes its role inside a function instead (:func:`alone`).
 """
 
 import json
@@ -58,6 +59,21 @@ def as_staff(pool: Pool, user_id: UUID) -> Iterator[Conn]:
     """Look at everything, and ask for repairs, as a member of the merchant's staff."""
     with _transaction(pool, "portal_staff", user_id) as conn:
         yield conn
+
+
+@contextmanager
+def alone(pool: Pool) -> Iterator[Conn]:
+    """Hand out a connection on which a statement is a transaction of its own, in one round trip.
+
+    For calls of a function that takes its role itself, as :func:`_transaction` does (migration 0090).
+    """
+    with pool.connection() as conn:
+        conn.autocommit = True
+        try:
+            yield conn
+        finally:
+            if not conn.closed:
+                conn.autocommit = False
 
 
 @contextmanager

@@ -5,6 +5,7 @@ lost, so a job that is lost, doubled or late does no harm. Jobs are put on the q
 connection, so that they exist exactly when the caller's rows do (JOB-01).
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,18 +20,11 @@ app = App(connector=PsycopgConnector(), import_paths=["portal.jobs.tasks"])
 
 LOW = -10
 
-# What procrastinate's own function does, but a job that waits already is no error: no savepoint, no
-# second round trip, and nothing to parse out of a message that row-level security shortens.
-_DEFER = """
-insert into jobs.procrastinate_jobs (queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at)
-values (%(queue)s, %(task)s, %(priority)s, %(lock)s, %(once)s, %(arguments)s, %(at)s)
-on conflict (queueing_lock) where status = 'todo' do nothing
-returning id
-"""
+# Migration 0090: a job that waits already is no error.
+_DEFER = "select billing.defer_jobs(%(jobs)s::jsonb[]) as added"
 
 
-def defer(
-    conn: Conn,
+def describe(
     task: Task[Any, Any, Any],
     *,
     lock: str | None = None,
@@ -38,21 +32,31 @@ def defer(
     at: datetime | None = None,
     priority: int = 0,
     **arguments: Any,
-) -> bool:
-    """Put a job on the queue within the caller's transaction; False when ``once`` already waits there.
+) -> dict[str, Any]:
+    """Describe a job, to be put on the queue by :func:`put` or together with what it is about.
 
     ``lock`` keeps two jobs from running together, ``once`` from waiting together.
     """
-    names = {
+    return {
         "queue": task.queue,
         "task": task.name,
         "priority": priority,
         "lock": lock,
         "once": once,
-        "arguments": Jsonb(arguments),
-        "at": at,
+        "arguments": arguments,
+        "at": at.isoformat() if at else None,
     }
-    return conn.execute(_DEFER, names).fetchone() is not None
+
+
+def put(conn: Conn, jobs: Sequence[dict[str, Any]]) -> int:
+    """Put jobs on the queue within the caller's transaction; return how many did not wait there already."""
+    row = conn.execute(_DEFER, {"jobs": [Jsonb(job) for job in jobs]}).fetchone()
+    return int(row["added"]) if row else 0
+
+
+def defer(conn: Conn, task: Task[Any, Any, Any], **how: Any) -> bool:
+    """Put one job, as :func:`describe` takes it, on the queue; False when it waits there already."""
+    return put(conn, [describe(task, **how)]) == 1
 
 
 def connector(database_url: str) -> PsycopgConnector:

@@ -5,7 +5,7 @@ Each finds for itself what there is to do, so running one twice, late or not at 
 
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from procrastinate import JobContext
@@ -58,13 +58,17 @@ def apply_events(context: JobContext, kind: str, zoho_id: str) -> None:
             wake(conn, subject, at=again)
 
 
-def wake(conn: Conn, subject: Subject, *, at: datetime | None = None, late: bool = False) -> bool:
-    """Have the object's waiting rows applied: one job waits and one runs at most (WH-08).
+def wake(conn: Conn, *subjects: Subject, at: datetime | None = None) -> int:
+    """Have the objects' waiting rows applied; return how many jobs are new."""
+    return queue.put(conn, [waking(subject, at=at) for subject in subjects])
+
+
+def waking(subject: Subject, *, at: datetime | None = None, late: bool = False) -> dict[str, Any]:
+    """Describe the job that applies an object's rows: one waits and one runs at most (WH-08).
 
     A job for later waits under another name, so that it holds up no fresh delivery.
     """
-    return queue.defer(
-        conn,
+    return queue.describe(
         apply_events,
         lock=subject.lock,
         once=subject.lock if at is None else f"again:{subject.lock}",
@@ -81,7 +85,7 @@ def scan_inbox(context: JobContext, /, **_tick: int) -> None:
     services = of(context)
     due = apply.now_due(services)
     with transaction.as_worker(services.pool) as conn:
-        woken = sum(wake(conn, subject) for subject in due)
+        woken = wake(conn, *due)
     if woken:
         log.info("inbox scan", woken=woken)
 

@@ -13,15 +13,14 @@ cookie is read or set.
 import psycopg
 import structlog
 from flask import Blueprint, Response, request
-from psycopg_pool import PoolTimeout
 
-from portal.db import transaction
-from portal.jobs import metrics, tasks
+from portal.jobs import metrics
 from portal.services import Services
 from portal.sync import inbox
 from portal.web import guard
 from portal.web.current import client_ip, current_services
 from portal.webhooks import body, delivery, refusals
+from portal.webhooks.keeping import Keeper
 from portal.zoho import signature
 
 log = structlog.get_logger()
@@ -29,6 +28,7 @@ blueprint = Blueprint("webhooks", __name__)
 # What becomes of deliveries shows beside how many came.
 blueprint.record(lambda state: metrics.register(state.app.extensions["services"].pool))
 
+keeper = Keeper()
 LARGEST = 256 * 1024
 RETRY_AFTER_SECONDS = "30"
 
@@ -75,11 +75,8 @@ def _refuse_unread() -> Response | None:
 def _keep(services: Services, found: inbox.Delivery) -> Response:
     """Commit row and wake-up together; only then say yes (WH-05)."""
     try:
-        with transaction.as_web(services.pool) as conn:
-            is_new = inbox.store(conn, found)
-            if is_new and found.subjects:
-                tasks.wake(conn, found.subjects[0], late="late" in found.flags)
-    except (psycopg.Error, PoolTimeout) as problem:
+        is_new = keeper.keep(services.pool, found)
+    except psycopg.Error as problem:
         log.warning("delivery not kept", error=type(problem).__name__)
         answer = _answer(503, "cannot be kept right now")
         answer.headers["Retry-After"] = RETRY_AFTER_SECONDS

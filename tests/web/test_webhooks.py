@@ -7,18 +7,23 @@ import hmac
 import json
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 from psycopg_pool import PoolTimeout
 
 from portal import clock
 from portal.jobs import metrics
+from portal.sync.inbox import Delivery
+from portal.sync.subjects import Subject
 from portal.webhooks import refusals
+from portal.webhooks.keeping import Keeper
 from tests.harness.logs import listen
+from tests.harness.processes import until
 
 if TYPE_CHECKING:
-    import psycopg
     from flask import Flask
     from werkzeug.test import TestResponse
 
@@ -202,6 +207,64 @@ def test_wh_07_twenty_parallel_first_deliveries_make_one_row(post: Post, conn: A
 
     assert codes == [200] * 20
     assert len(rows(conn)) == len(jobs(conn)) == 1
+
+
+@pytest.fixture
+def held(app: Flask, conn: Any) -> Callable[[list[Delivery]], list[bool | str]]:
+    """Let deliveries queue behind one that cannot commit yet; return what became of them, in order."""
+    keeper, pool = Keeper(), app.extensions["services"].pool
+
+    def outcome(found: Delivery) -> bool | str:
+        try:
+            return keeper.keep(pool, found)
+        except psycopg.Error as problem:
+            return type(problem).__name__
+
+    def send(waiting: list[Delivery]) -> list[bool | str]:
+        with ThreadPoolExecutor(len(waiting) + 1) as threads, psycopg.connect(conn.info.dsn) as other:
+            other.execute("insert into billing.inbox (dedupe_key, kind) values ('held', 'webhook')")
+            first = threads.submit(outcome, Delivery("held"))
+            until(lambda: conn.execute("select 1 from pg_locks where not granted").fetchone())
+            others = [threads.submit(outcome, found) for found in waiting]
+            until(lambda: len(keeper.waiting) == len(waiting))
+            other.rollback()
+            assert first.result() is True
+            return [one.result() for one in others]
+
+    return send
+
+
+def test_wh_05_deliveries_of_one_moment_share_a_commit(held: Any, conn: Any) -> None:
+    """A burst costs one commit a turn, not one a delivery (WH-06)."""
+    subject = Subject("subscription", "5001")
+    waiting = [Delivery(f"k{number}", subjects=[subject]) for number in range(6)]
+
+    assert held([*waiting, Delivery("k0", subjects=[subject])]).count(True) == 6
+
+    commits = conn.execute("select count(distinct xmin::text) n from billing.inbox").fetchone()
+    assert (len(rows(conn)), commits["n"], len(jobs(conn))) == (7, 2, 1)
+
+
+def test_wh_05_one_that_cannot_be_kept_takes_no_other_along(held: Any, conn: Any) -> None:
+    outcomes = held([Delivery("good"), Delivery("no such kind", kind="moon"), Delivery("fine")])
+
+    assert outcomes == [True, "CheckViolation", True]
+    assert {row["dedupe_key"] for row in rows(conn)} == {"held", "good", "fine"}
+
+
+def test_wh_06_a_delivery_is_one_statement(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Identity, row, job and commit in one round trip; the connection is looked at, not asked."""
+    post(event("1"))  # opens the connection
+    sent: list[str] = []
+    plain = psycopg.Cursor.execute
+    monkeypatch.setattr(
+        psycopg.Cursor,
+        "execute",
+        lambda cur, query, *a, **o: (sent.append(query), plain(cur, query, *a, **o))[1],
+    )
+
+    assert post(event("2")).status_code == 200
+    assert len(sent) == 1, sent
 
 
 def test_wh_07_workflow_webhooks_without_an_id_are_told_apart_by_their_bytes(post: Post, conn: Any) -> None:
