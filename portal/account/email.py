@@ -12,6 +12,7 @@ from portal.people import refreshing
 from portal.people.auth_errors import EmailTaken, IdentityError
 from portal.people.sessions import LiveSession
 from portal.web import guard, trail
+from portal.web.acting import new_key, once
 from portal.web.current import client_ip, current_services, signed_in_session
 from portal.web.pages import page
 from portal.web.visitor_flows import LINK_LASTS, remember, return_address
@@ -21,7 +22,7 @@ from portal.web.visitor_flows import LINK_LASTS, remember, return_address
 @guard.signed_in
 @guard.fresh
 def show_email() -> Response:
-    return page("account/email.html", place="account", form=EmailChangeForm())
+    return _show(EmailChangeForm())
 
 
 @blueprint.post("/account/email")
@@ -32,13 +33,15 @@ def change_email() -> Response:
     if form.validate() and form.email.data.lower() == live.person.email:
         form.email.errors = ["That is your present address"]
     if form.errors:
-        return page("account/email.html", place="account", form=form)
+        return _show(form)
     try:
-        _ask(live, form.email.data)
+        with once(form) as is_first:
+            if is_first:
+                _ask(live, form.email.data)
+                trail.record_own("email:change asked", live.person.user_id, is_staff=live.person.is_staff)
     except IdentityError as refusal:
         form.form_errors.append(refusal.message)
-        return page("account/email.html", place="account", form=form)
-    trail.record_own("email:change asked", live.person.user_id, is_staff=live.person.is_staff)
+        return _show(form)
     return redirect(url_for("account.show_email_sent"), 303)
 
 
@@ -46,6 +49,11 @@ def change_email() -> Response:
 @guard.signed_in
 def show_email_sent() -> Response:
     return page("account/email_sent.html", place="account")
+
+
+def _show(form: EmailChangeForm) -> Response:
+    form.key.data = form.key.data or new_key()
+    return page("account/email.html", place="account", form=form)
 
 
 def _ask(live: LiveSession, email: str) -> None:

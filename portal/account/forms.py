@@ -8,6 +8,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
 from portal.web import fields
+from portal.web.acting import ActForm
 from portal.web.forms import BaseForm
 
 ROLES = [
@@ -55,7 +56,7 @@ class PasswordChangeForm(BaseForm):
     password = fields.new_password_field("New password")
 
 
-class EmailChangeForm(BaseForm):
+class EmailChangeForm(ActForm):
     email = fields.email_field("New e-mail address", autocomplete="email")
 
 
@@ -63,7 +64,7 @@ class CodeForm(BaseForm):
     code = fields.code_field()
 
 
-class InvitationForm(BaseForm):
+class InvitationForm(ActForm):
     email = fields.email_field(autocomplete="off")
     role = RadioField("Role", choices=_choices(ROLES), validators=[InputRequired("Choose a role")])
 

@@ -17,6 +17,7 @@ from portal.db.transaction import as_web
 from portal.errors import NotFound
 from portal.people import accounts, invitations, sessions
 from portal.web import guard, personal_mail, trail
+from portal.web.acting import key_of
 from portal.web.current import current_services, signed_in_account, signed_in_session
 from portal.web.pages import page
 
@@ -29,10 +30,15 @@ def create_invitation() -> Response:
     if not form.validate():
         return members_page(form)
     services, account, person = current_services(), signed_in_account(), signed_in_session().person
+    id_ = UUID(key_of(form))
     with as_web(services.pool, person.user_id) as conn:
-        id_, token = invitations.create(
-            conn, account.id, email=form.email.data, role=form.role.data, invited_by=person.user_id
+        token = invitations.create(
+            conn, id_, account.id, email=form.email.data, role=form.role.data, invited_by=person.user_id
         )
+        if token is None:
+            # The second click of one form: the first has sent the mail and shown the link.
+            flash("The invitation is sent.", "good")
+            return redirect(url_for("account.list_members"), 303)
         personal_mail.invite(
             conn, id_, to=form.email.data.lower(), by=person, account=account, role=form.role.data
         )
@@ -48,9 +54,10 @@ def create_invitation() -> Response:
 def withdraw_invitation(invitation_id: UUID) -> Response:
     account, person = signed_in_account(), signed_in_session().person
     with as_web(current_services().pool, person.user_id) as conn:
-        if not invitations.revoke(conn, account.id, invitation_id):
+        if invitations.revoke(conn, account.id, invitation_id):
+            trail.record(conn, "invitation:withdrawn", object_kind="invitation", object_id=str(invitation_id))
+        elif not invitations.is_revoked(conn, account.id, invitation_id):
             raise NotFound
-        trail.record(conn, "invitation:withdrawn", object_kind="invitation", object_id=str(invitation_id))
     flash("The invitation is withdrawn.")
     return redirect(url_for("account.list_members"), 303)
 
@@ -83,12 +90,22 @@ def accept_invitation(invitation_id: UUID) -> Response:
     person = live.person
     with as_web(current_services().pool, person.user_id) as conn:
         joined = invitations.accept(conn, invitation_id, user_id=person.user_id, email=person.email)
+        if joined is not None:
+            trail.record(
+                conn,
+                "invitation:accepted",
+                object_kind="invitation",
+                object_id=str(joined.id),
+                role=joined.role,
+            )
+        else:
+            # The second click finds it accepted, and goes where the first one went.
+            joined = invitations.find_accepted(
+                conn, invitation_id, user_id=person.user_id, email=person.email
+            )
         if joined is None:
             raise NotFound
         sessions.choose_account(conn, live.id, joined.account_id)
-        trail.record(
-            conn, "invitation:accepted", object_kind="invitation", object_id=str(joined.id), role=joined.role
-        )
     flash(f"You now belong to {joined.account_name}.")
     return redirect("/", 303)
 

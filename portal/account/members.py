@@ -10,6 +10,7 @@ from portal.account.room import blueprint
 from portal.db.transaction import as_member, as_web
 from portal.people import invitations, members
 from portal.web import guard, trail
+from portal.web.acting import new_key
 from portal.web.current import current_services, signed_in_account, signed_in_session
 from portal.web.pages import page
 
@@ -66,6 +67,7 @@ def remove_member(user_id: UUID) -> Response:
 
 
 def members_page(form: InvitationForm, *, link: str = "", status: int = 200) -> Response:
+    form.key.data = form.key.data or new_key()
     account, person = signed_in_account(), signed_in_session().person
     with as_member(current_services().pool, person.user_id) as conn:
         people = members.list_of(conn, account.id)

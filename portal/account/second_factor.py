@@ -50,7 +50,7 @@ def turn_on() -> Response:
         return _enrolment(form)
     services = current_services()
     try:
-        one_time_codes.check(services.pool, live.person.user_id, form.code.data)
+        one_time_codes.claim(services.pool, live.person.user_id, form.code.data)
         signed_in = services.auth.verify_factor(
             _token(live), flow["factor_id"], form.code.data, ip=client_ip()
         )
@@ -58,7 +58,7 @@ def turn_on() -> Response:
         one_time_codes.record_failure(services.pool, live.person.user_id)
         form.code.errors = [*form.code.errors, refusal.message]
         return _enrolment(form)
-    one_time_codes.mark_used(services.pool, live.person.user_id, form.code.data)
+    one_time_codes.record_success(services.pool, live.person.user_id)
     forget("enrolment")
     with as_web(services.pool, live.person.user_id) as conn:
         sessions.end_all(conn, live.person.user_id, reason="second factor turned on", keep=live.id)
@@ -83,10 +83,12 @@ def turn_off() -> Response:
         services.auth.unenroll_factor(token, factor_id)
     identity = services.auth.fetch_identity(token)
     with as_web(services.pool, user_id) as conn:
+        was_on = users.lock(conn, user_id).has_second_factor
         users.upsert(conn, identity)
-        sessions.end_all(conn, user_id, reason="second factor turned off", keep=live.id)
-        personal_mail.tell(conn, live.person, "second-factor-off")
-    trail.record_own("second factor:turned off", user_id)
+        if was_on:  # the second click finds it off, and nobody is told twice
+            sessions.end_all(conn, user_id, reason="second factor turned off", keep=live.id)
+            personal_mail.tell(conn, live.person, "second-factor-off")
+            trail.record(conn, "second factor:turned off", object_kind="user", object_id=str(user_id))
     flash("Your second factor is off.")
     return redirect(url_for("account.show"), 303)
 

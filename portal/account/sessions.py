@@ -32,9 +32,10 @@ def list_sessions() -> Response:
 def end_session(session_id: UUID) -> Response:
     live = signed_in_session()
     with as_web(current_services().pool, live.person.user_id) as conn:
-        if not sessions.end(conn, live.person.user_id, session_id, reason="ended by its owner"):
+        if sessions.end(conn, live.person.user_id, session_id, reason="ended by its owner"):
+            trail.record(conn, "session:ended", object_kind="session", object_id=str(session_id))
+        elif not sessions.has_ended(conn, live.person.user_id, session_id):
             raise NotFound
-        trail.record(conn, "session:ended", object_kind="session", object_id=str(session_id))
     if session_id == live.id:
         forget_session()
         return redirect(url_for("auth.show_sign_in"), 303)

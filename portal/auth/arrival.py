@@ -4,9 +4,12 @@ A session begins only when everything it needs has been shown, so there are no h
 until then the proof so far waits, sealed, under the visitor's cookie for ten minutes.
 """
 
+from uuid import UUID
+
 from flask import redirect, url_for
 from werkzeug.wrappers import Response
 
+from portal.auth import new_address
 from portal.db.transaction import as_web
 from portal.people import sessions, signing_in
 from portal.people.flows import Kind
@@ -58,7 +61,15 @@ def _start(signed_in: SignedIn, next_page: str | None, then: Kind | None) -> Res
         # Somebody signs in over a session, their own or another's: it ends with its cookie (SES-02).
         with as_web(services.pool, live.person.user_id) as conn:
             sessions.end(conn, live.person.user_id, live.id, reason="replaced")
-    started = signing_in.start(services.pool, services.keyring, signed_in, visit())
+    recorded: list[UUID] = []
+    started = signing_in.start(
+        services.pool,
+        services.keyring,
+        signed_in,
+        visit(),
+        on_new_address=lambda conn, old: recorded.extend(new_address.record(conn, identity, old)),
+    )
+    new_address.carry(recorded)
     begin_session(started.cookie)
     trail.record_own("session:started", identity.user_id, is_staff=identity.is_staff, aal=signed_in.aal)
     if then == "new-password":

@@ -13,16 +13,15 @@ from typing import Literal, NamedTuple, cast, get_args
 from flask import flash, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from portal.auth import new_address
 from portal.auth.arrival import arrive
 from portal.auth.room import blueprint
-from portal.db.transaction import as_web
-from portal.people import refreshing, users
+from portal.people import refreshing
 from portal.people.auth_errors import IdentityError, LinkExpired
-from portal.people.supabase_auth import Identity, LinkKind, SignedIn
+from portal.people.supabase_auth import LinkKind, SignedIn
 from portal.people.users import Disabled
 from portal.sealing import Unsealable
-from portal.sync import acts
-from portal.web import guard, personal_mail, trail
+from portal.web import guard
 from portal.web.current import client_ip, current_services, current_session
 from portal.web.forms import query
 from portal.web.pages import page
@@ -114,29 +113,17 @@ def _in_another_browser(link: Link) -> AnyResponse:
         live, services = current_session(), current_services()
         if live is not None:
             token = refreshing.access_token(services.pool, services.keyring, services.auth, live)
-            _store_address(services.auth.fetch_identity(token))
+            new_address.take_over(services.auth.fetch_identity(token))
         return redirect(url_for("account.show"), 303)
     raise LinkExpired("Open the link in the browser in which you asked for it, or ask for a new one here.")
 
 
 def _finish_email_change(signed_in: SignedIn) -> AnyResponse:
     """Take over the new address; the session that the link made is not needed."""
-    _store_address(signed_in.identity)
+    new_address.take_over(signed_in.identity)
     current_services().auth.sign_out(signed_in.tokens.access, "local")
     flash("Your e-mail address is changed.")
     return redirect(url_for("account.show"), 303)
-
-
-def _store_address(identity: Identity) -> None:
-    """Keep the new address, and tell both (AUT-07)."""
-    with as_web(current_services().pool, identity.user_id) as conn:
-        before = users.find(conn, identity.user_id)
-        users.upsert(conn, identity)
-        if before is not None and before.email != identity.email:
-            personal_mail.tell(conn, before, "email", before.email, identity.email)
-    trail.record_own("email:changed", identity.user_id, is_staff=identity.is_staff)
-    if before is not None and before.email != identity.email:
-        acts.carry_address(current_services(), identity.user_id, before.email, identity.email)
 
 
 def _in_address() -> Link | None:

@@ -111,9 +111,9 @@ def set_new_password() -> AnyResponse:
 def _verify(form: CodeForm, flow: dict[str, Any], kind: Kind) -> AnyResponse:
     services, code = current_services(), form.code.data
     try:
-        one_time_codes.check(services.pool, flow["user_id"], code)
+        one_time_codes.claim(services.pool, flow["user_id"], code)
         signed_in = services.auth.verify_factor(flow["access"], flow["factor_id"], code, ip=client_ip())
-        one_time_codes.mark_used(services.pool, flow["user_id"], code)
+        one_time_codes.record_success(services.pool, flow["user_id"])
         forget(kind)
         return arrive(signed_in, flow["next"] or None, then=flow["then"] or None)
     except (IdentityError, Disabled) as refusal:

@@ -6,6 +6,7 @@ under way, the door is shut.
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -106,7 +107,9 @@ def _charge(bill: Bill, form: PaymentForm) -> Response:
         form.form_errors.append(f"{refusal.message.rstrip('.')}. Nothing was charged.")
         form.key.data = new_key()
         return _show(bill, form)
-    amount = filters.money(invoice["balance"], invoice["currency_code"])
+    # What was asked for, not what is open now: the second click finds the balance gone.
+    asked = (intent.before or {}).get("balance", bill.amount)
+    amount = filters.money(Decimal(asked), invoice["currency_code"])
     there = url_for("invoices.show", invoice_id=invoice["id"])
     return onward(intent, f"The payment of {amount} was accepted.", there)
 

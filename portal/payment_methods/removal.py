@@ -7,11 +7,12 @@ from flask import url_for
 from werkzeug.wrappers import Response
 
 from portal.billing import payment_method
-from portal.errors import Conflict
+from portal.errors import Conflict, NotFound
 from portal.mirror import acting
 from portal.payment_methods.room import blueprint
+from portal.sync.intents import Intent
 from portal.web import guard
-from portal.web.acting import ActForm, NotDone, carry_out, new_key, onward
+from portal.web.acting import ActForm, NotDone, carry_out, find_earlier, new_key, onward
 from portal.web.pages import page
 from portal.web.reading import reading
 
@@ -32,7 +33,15 @@ def show_removal(method_id: UUID) -> Response:
 @guard.member("billing")
 def create_removal(method_id: UUID) -> Response:
     """Remove it, once."""
-    method, form = _method(method_id), ActForm()
+    form = ActForm()
+    try:
+        method = _method(method_id)
+    except NotFound:
+        # The first of two clicks has removed it already.
+        earlier = find_earlier(form) if form.key.data else None
+        if earlier is None or earlier.kind != "remove_method":
+            raise
+        return _onward(earlier)
     try:
         intent = carry_out(
             form,
@@ -41,13 +50,18 @@ def create_removal(method_id: UUID) -> Response:
             request={"customer_id": method["customer_zoho_id"]},
             subject_kind="payment_method",
             subject_zoho_id=method["zoho_id"],
+            before={"name": payment_method.name(method)},
         )
     except NotDone as refusal:
         form.form_errors.append(refusal.message)
         form.key.data = new_key()
         return _show(method, form)
-    there = url_for("payment_methods.list_payment_methods")
-    return onward(intent, f"{payment_method.name(method)} was removed.", there)
+    return _onward(intent)
+
+
+def _onward(intent: Intent) -> Response:
+    name = (intent.before or {}).get("name", "The payment method")
+    return onward(intent, f"{name} was removed.", url_for("payment_methods.list_payment_methods"))
 
 
 def is_removable(method: Row) -> bool:

@@ -140,6 +140,10 @@ set ended_at = %(now)s, ended_reason = %(reason)s, access_token = null, refresh_
 where user_id = %(user_id)s and ended_at is null
 """
 _END_ONE = _END + " and id = %(id)s"
+_HAS_ENDED = """
+select exists (select from billing.sessions
+               where id = %(id)s and user_id = %(user_id)s and ended_at is not null) as found
+"""
 _END_OTHERS = _END + " and id is distinct from %(keep)s"
 _END_OLDEST = """
 update billing.sessions
@@ -273,6 +277,12 @@ def end(conn: Conn, user_id: UUID, session_id: UUID, *, reason: str) -> bool:
     """End one session of this user; false if they have no such live session."""
     given = {"user_id": user_id, "id": session_id, "reason": reason, "now": clock.now()}
     return conn.execute(_END_ONE, given).rowcount > 0
+
+
+def has_ended(conn: Conn, user_id: UUID, session_id: UUID) -> bool:
+    """Say whether this user had such a session, and it is over."""
+    row = conn.execute(_HAS_ENDED, {"user_id": user_id, "id": session_id}).fetchone()
+    return bool(row and row["found"])
 
 
 def end_all(conn: Conn, user_id: UUID, *, reason: str, keep: UUID | None = None) -> int:

@@ -1,9 +1,10 @@
 """From proof to session: what one commit does when somebody has shown who they are."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from portal.db.transaction import Pool, as_web
+from portal.db.transaction import Conn, Pool, as_web
 from portal.people import accounts, invitations, sessions, users
 from portal.people.sessions import Visit
 from portal.people.supabase_auth import SignedIn
@@ -20,16 +21,25 @@ class Started:
 
 
 def start(
-    pool: Pool, keyring: Keyring, signed_in: SignedIn, visit: Visit, *, replaces: UUID | None = None
+    pool: Pool,
+    keyring: Keyring,
+    signed_in: SignedIn,
+    visit: Visit,
+    *,
+    replaces: UUID | None = None,
+    on_new_address: Callable[[Conn, str], None] = lambda _conn, _old: None,
 ) -> Started:
     """Start a session; at the first sign-in also make an account, unless an invitation waits.
 
     ``replaces`` is the session that this one steps up or renews (SES-02): it ends here.
+    ``on_new_address`` is called with the earlier address, in the same commit, where it has changed.
     Raises :class:`~portal.people.users.Disabled`.
     """
     identity = signed_in.identity
     with as_web(pool, identity.user_id) as conn:
-        users.upsert(conn, identity)
+        earlier = users.upsert(conn, identity)
+        if earlier is not None:
+            on_new_address(conn, earlier)
         is_invited = False
         if not identity.is_staff and not accounts.has_any(conn, identity.user_id):
             is_invited = bool(invitations.list_for(conn, identity.email))

@@ -20,7 +20,7 @@ import pydantic
 import supabase
 from supabase_auth import SyncGoTrueClient, SyncMemoryStorage
 from supabase_auth import types as provider
-from supabase_auth.errors import AuthError
+from supabase_auth.errors import AuthApiError, AuthError
 
 from portal import clock
 from portal.config import Settings
@@ -203,8 +203,13 @@ class SupabaseAuth:
             return SignedIn(self._identity(answer.user), claims.session_id, claims.aal, tokens)
 
     def unenroll_factor(self, access_token: str, factor_id: str) -> None:
+        """Remove a factor; one that is gone already is fine."""
         with self._client("", access_token) as (client, _):
-            client.mfa.unenroll({"factor_id": factor_id})
+            try:
+                client.mfa.unenroll({"factor_id": factor_id})
+            except AuthApiError as problem:
+                if problem.code != "mfa_factor_not_found":
+                    raise
 
     def sign_out(self, access_token: str, scope: Scope) -> None:
         """End sessions at the provider; one that is gone already is fine."""

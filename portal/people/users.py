@@ -25,7 +25,9 @@ set email = excluded.email,
     has_second_factor = excluded.has_second_factor,
     updated_at = excluded.updated_at
 where users.issuer = excluded.issuer
-returning id, disabled_at
+returning id, disabled_at,
+  -- read as of before this statement: what the address was
+  (select email from billing.users u where u.id = %(id)s) as earlier_email
 """
 
 _FIND = """
@@ -72,8 +74,11 @@ class User:
     disabled_at: datetime | None
 
 
-def upsert(conn: Conn, identity: Identity, *, locale: str = "en") -> None:
-    """Keep what the provider says. Raises :class:`Disabled`; :class:`TokenRefused` for a strange issuer."""
+def upsert(conn: Conn, identity: Identity, *, locale: str = "en") -> str | None:
+    """Keep what the provider says; return the earlier address if it is another now.
+
+    Raises :class:`Disabled`; :class:`TokenRefused` for a strange issuer.
+    """
     row = conn.execute(
         _UPSERT,
         {
@@ -91,6 +96,15 @@ def upsert(conn: Conn, identity: Identity, *, locale: str = "en") -> None:
         raise TokenRefused
     if row["disabled_at"] is not None:
         raise Disabled
+    earlier: str | None = row["earlier_email"]
+    return earlier if earlier != identity.email else None
+
+
+def lock(conn: Conn, user_id: UUID) -> User:
+    """Return the user and hold others off until the commit."""
+    row = conn.execute(f"{_FIND} for update", {"id": user_id}).fetchone()
+    assert row is not None  # noqa: S101 - the caller was let in as this user
+    return User(**row)
 
 
 def find(conn: Conn, user_id: UUID) -> User | None:

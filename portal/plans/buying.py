@@ -15,11 +15,10 @@ from portal.billing import payment_method as words
 from portal.billing.catalogue import Addon, Plan, Selection
 from portal.billing.summary import Summary
 from portal.errors import Refused
-from portal.sync import customers
 from portal.sync.intents import Intent
 from portal.web.acting import carry_out
 from portal.web.choosing import ChoiceForm, choice_form
-from portal.web.current import current_services, signed_in_account, signed_in_session
+from portal.web.current import current_services, signed_in_account
 
 ON_PAGE, BY_INVOICE, NOTHING_TO_PAY = "page", "invoice", "nothing"
 
@@ -67,19 +66,17 @@ def is_free(costs: Summary) -> bool:
 
 def subscribe(form: PurchaseForm, selection: Selection, buyer: Buyer, costs: Summary) -> Intent:
     """Create the subscription without a page, once. Raises NotDone with Zoho's reason."""
-    account, person = signed_in_account(), signed_in_session().person
+    account = signed_in_account()
     choice = selection.choice.as_json()
     method = next((one for one in buyer.methods if one["zoho_id"] == form.payment.data), None)
     if method is None and form.payment.data not in (BY_INVOICE, ON_PAGE):
         raise Refused("That way to pay is no longer on file. Choose another one.")
-    customer_id = customers.ensure(current_services(), account.id, person.user_id)
     return carry_out(
         form,
         "create_subscription",
         lambda: demand_new(buyer, selection.plan),
         request={
             "choice": choice,
-            "customer_id": customer_id,
             "method_kind": method["kind"] if method and not is_free(costs) else "",
             "method_zoho_id": method["zoho_id"] if method and not is_free(costs) else "",
         },

@@ -38,13 +38,12 @@ def run(services: "Services", wish: intents.Wish) -> Intent:
     return intents.perform(services, ACTS, intent.id)
 
 
-def carry_address(services: "Services", user_id: UUID, old: str, new: str) -> None:
-    """Carry a confirmed change of an owner's address to Zoho's customer; what fails now is tried again."""
-    for wish in customers.carry_address(services, user_id, old, new):
-        try:
-            run(services, wish)
-        except PortalError as trouble:
-            log.warning("address not carried", account=str(wish.account_id), problem=trouble.message)
+def perform(services: "Services", intent_id: UUID) -> None:
+    """Carry out an act that was recorded with something else; what cannot be done now the worker does."""
+    try:
+        intents.perform(services, ACTS, intent_id)
+    except PortalError as trouble:
+        log.warning("intent not performed", intent=str(intent_id), problem=trouble.message)
 
 
 def resolve_due(services: "Services", limit: int = 20) -> int:
@@ -63,14 +62,23 @@ def resolve_due(services: "Services", limit: int = 20) -> int:
 
 
 def _create_subscription(services: "Services", intent: Intent) -> Result:
-    found = services.zoho.create_subscription(_creation_body(intent))
+    found = services.zoho.create_subscription(_creation_body(intent, _customer_for(services, intent)))
     return {"subscription_zoho_id": found.zoho_id}
 
 
-def _creation_body(intent: Intent) -> dict[str, Any]:
+def _customer_for(services: "Services", intent: Intent) -> str:
+    """Have a customer to sell to. Without one nothing is sent: the purchase is refused, to be tried again."""
+    assert intent.account_id is not None  # noqa: S101 - a purchase is always somebody's
+    try:
+        return customers.ensure(services, intent.account_id, intent.user_id)
+    except PortalError as trouble:
+        raise zoho_errors.NoEffect(trouble.message) from trouble
+
+
+def _creation_body(intent: Intent, customer_id: str) -> dict[str, Any]:
     request = intent.request
     body = {
-        "customer_id": request["customer_id"],
+        "customer_id": customer_id,
         "reference_id": intent.key,
         "auto_collect": bool(request.get("method_zoho_id")),
         **hosted_results.subscription_items(Choice.from_json(request["choice"])),

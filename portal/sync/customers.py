@@ -90,18 +90,18 @@ def store_billing_email(services: "Services", account_id: UUID, email: str) -> N
         conn.execute(_STORE_EMAIL, {"account_id": account_id, "email": email})
 
 
-def carry_address(services: "Services", user_id: UUID, old: str, new: str) -> list[Wish]:
-    """Store an owner's confirmed new address where theirs was the billing address.
+def record_new_address(conn: Conn, user_id: UUID, old: str, new: str) -> list[UUID]:
+    """Store an owner's new address where the old one was the billing address, on the caller's connection.
 
-    Returns the acts that carry it to Zoho; the caller performs them.
+    Returns the acts that carry it to Zoho: they exist from the caller's commit on, whatever dies then.
     """
-    wishes = []
-    with transaction.as_worker(services.pool) as conn:
-        for row in conn.execute(_OWN_BY_EMAIL, {"user_id": user_id, "old": old}).fetchall():
-            conn.execute(_STORE_EMAIL, {"account_id": row["id"], "email": new})
-            if row["zoho_customer_id"]:
-                wishes.append(_address_wish(row["id"], user_id, row["zoho_customer_id"], new))
-    return wishes
+    acts = []
+    for row in conn.execute(_OWN_BY_EMAIL, {"user_id": user_id, "old": old}).fetchall():
+        conn.execute(_STORE_EMAIL, {"account_id": row["id"], "email": new})
+        if row["zoho_customer_id"]:
+            wish = _address_wish(row["id"], user_id, row["zoho_customer_id"], new)
+            acts.append(intents.record(conn, wish).id)
+    return acts
 
 
 def _address_wish(account_id: UUID, user_id: UUID, customer_id: str, email: str) -> Wish:
@@ -111,7 +111,8 @@ def _address_wish(account_id: UUID, user_id: UUID, customer_id: str, email: str)
         account_id=account_id,
         user_id=user_id,
         request={"fields": {"email": email}},
-        subject_kind="customer",
+        # Not "customer": billing details that are being saved must not stand in its way.
+        subject_kind="address",
         subject_zoho_id=customer_id,
     )
 

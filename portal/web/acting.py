@@ -5,7 +5,8 @@ server did not make is refused. After the call the person sees the result, the r
 the kept form, or a page that says "checking" until the outcome is known.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,6 +19,7 @@ from portal.db import transaction
 from portal.errors import Conflict, PortalError
 from portal.sync import acts, intents
 from portal.sync.intents import Intent, Wish
+from portal.web import limits
 from portal.web.current import current_services, signed_in_account, signed_in_session
 from portal.web.forms import BaseForm
 
@@ -64,6 +66,23 @@ def carry_out(form: ActForm, kind: str, demand: Callable[[], None], **wanted: An
     if intent.state in ("refused", "abandoned"):
         raise NotDone(intent.problem or None)
     return intent
+
+
+@contextmanager
+def once(form: ActForm) -> Iterator[bool]:
+    """Say whether this is the first click of the form, for what is done elsewhere than at Zoho.
+
+    A first click that ends in an exception does not count: the form may be sent again.
+    """
+    services, person, key = current_services(), signed_in_session().person, f"act:{key_of(form)}"
+    with transaction.as_web(services.pool, person.user_id) as conn:
+        is_first = limits.claim(conn, key)
+    try:
+        yield is_first
+    except Exception:
+        with transaction.as_web(services.pool, person.user_id) as conn:
+            limits.clear(conn, key)
+        raise
 
 
 def find_earlier(form: ActForm) -> Intent | None:

@@ -110,9 +110,16 @@ def _recent(conn: Conn, key: str) -> tuple[int, datetime | None]:
     return (int(row["hits"]), row["last_hit_at"]) if row else (0, None)
 
 
-def record_failure(conn: Conn, key: str) -> None:
+def record_failure(conn: Conn, key: str) -> int:
+    """Count one; return how many this window has."""
     now = clock.now()
-    conn.execute(_HIT, {"key": key, "window_start": _window_start(now, QUARTER), "now": now})
+    row = conn.execute(_HIT, {"key": key, "window_start": _window_start(now, QUARTER), "now": now}).fetchone()
+    return int(row["hits"]) if row else 0
+
+
+def claim(conn: Conn, key: str) -> bool:
+    """Say whether this is the first to ask for ``key`` lately; of many at once exactly one is."""
+    return count(conn, key) == 0 and record_failure(conn, key) == 1
 
 
 def record_failure_of_anybody(conn: Conn) -> None:

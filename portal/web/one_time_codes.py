@@ -7,19 +7,22 @@ from portal.people.auth_errors import WrongCode
 from portal.web import limits
 
 
-def check(pool: Pool, user_id: object, code: str) -> None:
-    """Refuse a code that was used already, and any code after five wrong ones."""
+def claim(pool: Pool, user_id: object, code: str) -> None:
+    """Take the code before it is tried: of many tries at once one gets it. After five wrong ones none does.
+
+    Raises WrongCode for a code that was taken already.
+    """
     with as_web(pool) as conn:
         limits.check_failures(
             conn, f"code:{user_id}", free=limits.CODES, longest=limits.QUARTER, step=limits.QUARTER
         )
-        if limits.count(conn, _used(user_id, code)):
+        if not limits.claim(conn, _used(user_id, code)):
             raise WrongCode
 
 
-def mark_used(pool: Pool, user_id: object, code: str) -> None:
+def record_success(pool: Pool, user_id: object) -> None:
+    """Forget the wrong codes before the right one."""
     with as_web(pool) as conn:
-        limits.record_failure(conn, _used(user_id, code))
         limits.clear(conn, f"code:{user_id}")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -209,45 +208,7 @@ def test_nothing_to_undo_says_so(owner: Shopper) -> None:
     assert page.shows("not about to end")
 
 
-# --- one effect -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("noun", "query", "kind"),
-    [
-        ("/cancellation", {}, "cancel"),
-        ("/plan-change", {"plan": "team-y"}, "change_plan"),
-        ("/payment-method", {}, "use_method"),
-    ],
-)
-def test_twenty_sendings_of_one_form_are_one_act(
-    shop: Enter, noun: str, query: dict[str, str], kind: str
-) -> None:
-    """CONV-03: twenty parallel submits of each act have one effect, and all see its result."""
-    owner = shop("newcomer@example.com")
-    owner.buy("team-m")
-    where = address(owner, noun)
-    tabs = [shop("newcomer@example.com") for _ in range(20)]
-    page = owner.visitor.get(where, query_string=query)
-    values = {
-        tag["name"]: tag.get("value", "")
-        for tag in page.form(where).find_all("input")
-        if tag.get("type") != "radio"
-    }
-    values |= {tag["name"]: tag["value"] for tag in page.form(where).find_all("input", checked=True)}
-    before = len(owner.sandbox.state("invoices"))
-    with ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(lambda tab: _send(tab, where, values), tabs))
-    assert set(answers) <= {303}, answers
-    assert intents(owner, kind) == ["done"]
-    made = len(owner.sandbox.state("invoices")) - before
-    assert made == (1 if kind == "change_plan" else 0)
-
-
-def _send(tab: Shopper, where: str, values: dict[str, str]) -> int:
-    tab.visitor.get("/plans")
-    token = tab.visitor.last.soup.find("input", attrs={"name": "csrf_token"})["value"]  # type: ignore[union-attr]
-    return tab.visitor.raw("POST", where, data={**values, "csrf_token": token}).status_code
+# --- when something goes wrong -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fault", ["timeout", "timeout_after_effect"])

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from portal.sync import acts
+from portal.db import transaction
+from portal.sync import acts, customers
+from tests.harness.people import later
 from tests.purchase.conftest import Shopper
 
 
@@ -51,10 +54,29 @@ def test_a_refusal_of_zoho_is_shown_and_nothing_is_lost(shopper: Shopper) -> Non
     assert _customer(shopper)["email"] == shopper.email
 
 
+def _carry(shopper: Shopper, user_id: Any, old: str, new: str, *, dies: bool = False) -> list[Any]:
+    with transaction.as_web(shopper.services.pool, user_id) as conn:
+        recorded = customers.record_new_address(conn, user_id, old, new)
+    if not dies:
+        for intent_id in recorded:
+            acts.perform(shopper.services, intent_id)
+    return recorded
+
+
+def test_a_new_address_reaches_zoho_even_if_the_process_dies_in_between(shopper: Shopper) -> None:
+    """CONV-03: the act exists from the commit that changed the address on; the worker carries it out."""
+    shopper.buy()
+    user_id = shopper.rows("select id from billing.users where email = %s", shopper.email)[0]["id"]
+    _carry(shopper, user_id, shopper.email, "renamed@example.com", dies=True)
+    with later(minutes=2):
+        acts.resolve_due(shopper.services)
+    assert [one for one in shopper.sandbox.state("customers") if one["email"] == "renamed@example.com"]
+
+
 def test_an_owners_new_address_reaches_zoho(shopper: Shopper) -> None:
     shopper.buy()
     user_id = shopper.rows("select id from billing.users where email = %s", shopper.email)[0]["id"]
-    acts.carry_address(shopper.services, user_id, shopper.email, "renamed@example.com")
+    _carry(shopper, user_id, shopper.email, "renamed@example.com")
     assert shopper.customers_at_zoho() == []
     assert [one for one in shopper.sandbox.state("customers") if one["email"] == "renamed@example.com"]
     assert (
@@ -68,5 +90,5 @@ def test_somebody_elses_new_address_changes_no_customer(shop: Callable[[str], Sh
     shopper.buy()
     other = shop("other@example.com")
     user_id = other.rows("select id from billing.users where email = %s", "other@example.com")[0]["id"]
-    acts.carry_address(other.services, user_id, "newcomer@example.com", "stolen@example.com")
+    assert _carry(other, user_id, "newcomer@example.com", "stolen@example.com") == []
     assert _customer(shopper)["email"] == "newcomer@example.com"

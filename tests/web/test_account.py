@@ -113,6 +113,23 @@ def test_both_addresses_must_agree_to_a_change(ada: Visitor, sandbox: Sandbox, c
     assert notices(conn) == {"ada@example.com", "countess@example.com"}
 
 
+def test_an_address_confirmed_in_another_browser_is_taken_over_at_the_next_sign_in(
+    ada: Visitor, app: Flask, sandbox: Sandbox, conn: Conn
+) -> None:
+    """AUT-07: both are told, and the invoices go to the new address, wherever the links were opened."""
+    ada.get("/account/email")
+    ada.submit({"email": "countess@example.com"}, action="/account/email")
+    elsewhere = Visitor(app)
+    for to in ("ada@example.com", "countess@example.com"):
+        elsewhere.get(follow(mailed_links(sandbox, to)[0], ada.base_url))
+    elsewhere.submit(action="/confirmation")
+    elsewhere.sign_in("countess@example.com")
+    assert notices(conn) == {"ada@example.com", "countess@example.com"}
+    assert conn.execute("select billing_email from accounts").fetchone() == {
+        "billing_email": "countess@example.com"
+    }
+
+
 def notices(conn: Conn) -> set[str]:
     """Who is written to about a change of a login (AUT-07); each mail can be written out."""
     return {
