@@ -23,6 +23,7 @@ SHARED = (
     "portal.web.theme",
     "portal.web.errors",
     "portal.web.health",
+    "portal.web.csp_reports",
 )
 ROOMS = (
     "portal.auth.views",

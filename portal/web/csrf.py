@@ -24,7 +24,7 @@ log = structlog.get_logger()
 FIELD = "csrf_token"
 HEADER = "X-CSRF-Token"
 # Machines that have no cookie to be abused: Zoho, which signs, and the browser's own CSP reports.
-EXEMPT = frozenset({"webhooks.receive"})
+EXEMPT = frozenset({"webhooks.receive", "csp_reports"})
 _BYTES = 32
 
 

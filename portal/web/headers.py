@@ -24,6 +24,8 @@ _ALWAYS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    # Where the browser tells what the policy stopped (portal/web/csp_reports.py); relative to the page.
+    "Reporting-Endpoints": 'csp="/csp-reports"',
     "Permissions-Policy": ", ".join(
         f"{feature}=()"
         for feature in (
@@ -96,7 +98,7 @@ def _policy(hosted: str) -> str:
     return (
         f"default-src 'none'; script-src 'nonce-{g.nonce}' 'strict-dynamic'; style-src 'self'; "
         f"img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action {hosted}; "
-        "base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
+        "base-uri 'none'; object-src 'none'; frame-ancestors 'none'; report-to csp"
     )
 
 

@@ -19,7 +19,7 @@ KEBAB = re.compile(
     r"^/$|^(/(\.?[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+)?|<[a-z]+(\([^)]*\))?:[a-z_]+>(\.[a-z]+)?))+$"
 )
 # Machines come here: the webhook receiver, health, static files. Each has its own proof or holds no secret.
-SESSIONLESS = {"webhooks.receive", "healthz", "readyz", "metrics", "static_file"}
+SESSIONLESS = {"webhooks.receive", "healthz", "readyz", "metrics", "static_file", "csp_reports"}
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from psycopg import Cursor
 
-from portal.web import compression, guard, headers
+from portal.web import compression, csp_reports, guard, headers
 from tests.harness.people import plant
 from tests.harness.worlds import World
 from tests.visitor import Visitor
@@ -66,7 +66,9 @@ def test_the_policy_is_the_strict_one_with_the_hosted_pages_named(app: Flask) ->
         "base-uri": "'none'",
         "object-src": "'none'",
         "frame-ancestors": "'none'",
+        "report-to": "csp",
     }
+    assert response.headers["Reporting-Endpoints"] == f'csp="{csp_reports.PATH}"'
 
 
 def test_the_nonce_is_new_every_time_and_never_cached(ada: Visitor) -> None:
@@ -88,6 +90,7 @@ def test_the_nonce_is_new_every_time_and_never_cached(ada: Visitor) -> None:
         ("GET", "/healthz"),
         ("GET", "/static/none.css"),
         ("POST", "/webhooks/zoho"),
+        ("POST", "/csp-reports"),
         ("TRACE", "/"),
         ("OPTIONS", "/invoices"),
     ],
