@@ -39,6 +39,7 @@ from portal.web.current import (
 )
 from portal.web.errors import error_page
 from portal.web.next_page import safe_next as safe_next  # noqa: PLC0414 - rooms find it here as well
+from portal.zoho import spending
 
 log = structlog.get_logger()
 
@@ -138,6 +139,7 @@ def matrix(app: Flask) -> list[tuple[str, str, str, str]]:
 
 def admit() -> AnyResponse | None:
     """Let the request through, send it to sign in, or refuse it."""
+    spending.on_behalf_of("")  # the thread's last request was somebody else's
     if request.endpoint is None:
         return None
     rule = rule_of(current_app, request.endpoint)
@@ -145,6 +147,7 @@ def admit() -> AnyResponse | None:
         csrf.check()
         return None
     live = current_session()
+    spending.on_behalf_of(str(live.account.id) if live and live.account else "")
     csrf.check()
     _count(rule, live)
     if rule.kind == "public":

@@ -21,7 +21,7 @@ from portal import clock
 from portal.config import Settings
 from portal.db import transaction
 from portal.db.transaction import Conn, Pool
-from portal.zoho import lanes
+from portal.zoho import lanes, spending
 from portal.zoho.breaker import Health
 from portal.zoho.errors import BreakerOpen, BudgetSpent, RateLimited
 from portal.zoho.lanes import Bucket, Terms
@@ -132,6 +132,7 @@ class Budget:
         self.terms = Terms(
             settings.zoho_calls_per_minute, settings.zoho_calls_per_day, settings.zoho_concurrency
         )
+        self._per_customer = spending.PER_MINUTE * settings.rate_limit_scale
         self._pool = pool
         self._sleep = sleep
 
@@ -140,6 +141,8 @@ class Budget:
 
         Raises :class:`BreakerOpen`, :class:`RateLimited` or :class:`BudgetSpent`; nothing was sent then.
         """
+        if lane == lanes.INTERACTIVE:
+            spending.charge(self._pool, self._per_customer)
         waited = 0.0
         while True:
             found = self._try(lane, writes=writes, lasts=lasts)

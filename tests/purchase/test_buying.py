@@ -12,6 +12,7 @@ import pytest
 from portal import clock
 from portal.db import transaction
 from portal.sync import acts, checkouts, refresh
+from portal.zoho import spending
 from tests.harness.people import later
 from tests.purchase.conftest import DECLINED, Shopper, pay_at
 
@@ -29,6 +30,9 @@ def test_a_purchase_shows_subscription_invoice_and_method(shopper: Shopper) -> N
     assert page.shows("ending 1111")
     overview = shopper.visitor.get("/")
     assert overview.heading.startswith("You pay $105.84")
+    # RL-02: a whole purchase within a minute is no customer who spends too much.
+    calls = shopper.rows("select endpoint from billing.zoho_calls where lane = 'interactive'")
+    assert len(calls) <= spending.PER_MINUTE, calls
 
 
 def test_the_summary_names_every_line_now_and_later(shopper: Shopper) -> None:

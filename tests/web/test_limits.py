@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from portal.web import limits
+from portal.web import guard, limits
+from portal.zoho import spending
 from tests.harness.people import later, midway, sign_in, wear
 from tests.visitor import Visitor
 from tests.web.test_guard import token_for
@@ -103,3 +104,21 @@ def test_health_and_files_are_not_counted(strict: Flask, conn: Conn) -> None:
     visitor.raw("GET", "/healthz")
     visitor.raw("GET", strict.jinja_env.globals["static_url"]["style"])
     assert conn.execute("select count(*) as n from rate_limits").fetchone() == {"n": 0}
+
+
+def test_calls_to_zoho_are_counted_for_the_account_in_sight(
+    strict: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RL-02: ten a minute (tests/zoho/test_budget.py); nobody pays for the one before them."""
+    spenders: list[str] = []
+
+    @guard.public
+    def look() -> str:
+        spenders.append(spending.current())
+        return ""
+
+    monkeypatch.setitem(strict.view_functions, "auth.show_sign_in", look)
+    user = sign_in(strict)
+    wear(Visitor(strict), user).raw("GET", "/sign-in")
+    Visitor(strict).raw("GET", "/sign-in")
+    assert spenders == [str(user.account_id), ""]

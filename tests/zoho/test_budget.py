@@ -11,10 +11,11 @@ from portal import clock
 from portal.config import Settings
 from portal.db import transaction
 from portal.db.transaction import Pool
-from portal.zoho import errors
+from portal.zoho import errors, lanes, spending
 from portal.zoho.budget import Budget, Made
 from portal.zoho.client import ZohoClient
 from portal.zoho.lanes import LANES, Terms
+from tests.harness.people import midway
 from tests.zoho import crowd
 from tests.zoho.hostile import World
 
@@ -179,3 +180,26 @@ def test_what_is_left_can_be_read_without_taking_any(settings_at: Build, pool: P
     assert usage.in_flight == 1
     assert usage.day_calls == 1
     assert not usage.should_coalesce
+
+
+def test_one_customer_cannot_spend_what_all_share_rl_02(settings_at: Build, pool: Pool) -> None:
+    """RL-02: ten calls a minute; others, and the workers, go on."""
+    budget = Budget(settings_at(NOWHERE), pool)
+
+    def call(lane: str = lanes.INTERACTIVE) -> None:
+        budget.leave(budget.enter(lane, writes=False, patience=0), Made("GET", "/plans", 1, "ok"))
+
+    with midway(minutes=1):
+        try:
+            spending.on_behalf_of("greedy")
+            for _ in range(spending.PER_MINUTE):
+                call()
+            with pytest.raises(errors.BudgetSpent) as refused:
+                call()
+            assert refused.value.retry_at == clock.now() + timedelta(seconds=30)
+            call(lanes.WEBHOOK)
+            spending.on_behalf_of("modest")
+            call()
+        finally:
+            spending.on_behalf_of("")
+        call()
