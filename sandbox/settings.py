@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     oauth_limits: bool = True
     oauth_throttle: Literal["400", "200", "200_localised"] = "400"
     oauth_access_s: int = Field(default=3600, ge=1)
+    oauth_code_s: int = Field(default=120, ge=1)
+    oauth_live_access: Literal["15", "30"] = "15"
+    oauth_refresh_rate: Literal["10_per_10_min", "5_per_min", "20_per_10_min"] = "10_per_10_min"
     data_center_hosts: Literal["same", "prefix"] = "same"
 
     # webhook deliveries: a thread sends them, or a test pumps them by hand

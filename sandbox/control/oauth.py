@@ -22,7 +22,7 @@ def show() -> ResponseReturnValue:
 
 @blueprint.post("/_control/oauth/clients")
 def create_client() -> ResponseReturnValue:
-    asked = fields("name", "type", "redirect_uris")
+    asked = fields("name", "type", "redirect_uris", "multi_dc")
     with current().store.transaction() as tx:
         return jsonify(make_client(tx, asked)), 201
 
@@ -62,7 +62,11 @@ def make_client(tx: Tx, asked: Doc) -> Doc:
         raise Refusal("redirect_uris: a list of addresses")
     if kind != "self" and not uris:
         raise Refusal("redirect_uris: only a self client has none")
-    return tokens.new_client(tx, str(asked.get("name") or "Unnamed"), kind, uris)
+    multi_dc = asked.get("multi_dc", True)
+    if not isinstance(multi_dc, bool):
+        raise Refusal("multi_dc: true or false")
+    name = str(asked.get("name") or "Unnamed")
+    return tokens.new_client(tx, name, kind, uris, multi_dc=multi_dc)
 
 
 def make_code(world: World, tx: Tx, asked: Doc) -> Doc:

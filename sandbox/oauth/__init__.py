@@ -21,7 +21,7 @@ def seed(world: World, tx: Tx, seed: str, previous: Tx) -> None:
     for client in previous.find(tokens.CLIENTS):
         tx.put(tokens.CLIENTS, client["client_id"], client | {"codes_at": []})
     for grant in previous.find(tokens.GRANTS):
-        tx.put(tokens.GRANTS, f"{grant['client_id']}:{grant['user']}", grant)
+        tx.put(tokens.GRANTS, f"{grant['client_id']}:{grant['user']}", grant | {"made_at": []})
     for refresh in previous.find(tokens.REFRESH):
         tx.put(tokens.REFRESH, refresh["token"], refresh | {"window_count": 0})
     for access in previous.find(tokens.ACCESS):

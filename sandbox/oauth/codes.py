@@ -22,7 +22,6 @@ from sandbox.oauth.tokens import (
 )
 from sandbox.store import Tx
 
-WEB_CODE_S = 120
 SELF_CLIENT_MINUTES = (3, 5, 7, 10)
 
 
@@ -34,7 +33,7 @@ def issue(tx: Tx, client: Doc, details: Doc, terms: Terms) -> str:
     tx.put(CLIENTS, client["client_id"], client | {"codes_at": [*made, terms.now]})
     code = f"1000.{secrets.token_hex(16)}.{secrets.token_hex(16)}"
     base = {"redirect_uri": "", "challenge": "", "challenge_method": "plain", "offline": True}
-    expires = terms.now + details.get("lasts_s", WEB_CODE_S)
+    expires = terms.now + details.get("lasts_s", terms.code_s)
     doc = base | details | {"code": code, "client_id": client["client_id"], "expires": expires}
     tx.put(CODES, code, doc)
     return code

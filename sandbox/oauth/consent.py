@@ -44,6 +44,9 @@ def answer() -> Answer:
     if asked.get("answer") != "accept":
         return _back(asked, {"error": "access_denied"})
     location = asked.get("location") or terms.here(world)
+    if location != world.settings.data_center and not client["multi_dc"]:
+        complaint = "Invalid client: it is not enabled for the data centre of your account."
+        return render_template("oauth/refused.html", complaint=complaint), 400
     offline = asked.get("access_type") == "offline"
     return _approve(world, client, asked, location, offline=offline)
 

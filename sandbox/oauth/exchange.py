@@ -26,7 +26,7 @@ def token() -> ResponseReturnValue:
         return jsonify(error="general_error")
     try:
         with world.store.transaction() as tx:
-            client = _client(tx, form)
+            client = _client(world, tx, form)
             answer = grant(world, tx, client, form)
     except Refused as refusal:
         return jsonify(error=str(refusal))
@@ -53,9 +53,10 @@ def serverinfo() -> ResponseReturnValue:
     return jsonify(result="success", locations=servers)
 
 
-def _client(tx: Tx, form: dict[str, str]) -> Doc:
+def _client(world: World, tx: Tx, form: dict[str, str]) -> Doc:
     client = tx.get(tokens.CLIENTS, form.get("client_id", ""))
-    if client is None:
+    elsewhere = terms.here(world) != world.settings.data_center
+    if client is None or (elsewhere and not client["multi_dc"]):
         raise Refused("invalid_client")
     public = client["type"] == "mobile" and "code_verifier" in form
     if not public and form.get("client_secret") != client["client_secret"]:

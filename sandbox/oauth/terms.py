@@ -11,7 +11,14 @@ def of(world: World) -> Terms:
     settings = world.settings
     virtual = settings.oauth_clock == "virtual"
     now = world.clock.now().timestamp() if virtual else world.clock.epoch()
-    return Terms(now=now, access_s=settings.oauth_access_s, limited=settings.oauth_limits)
+    return Terms(
+        now=now,
+        access_s=settings.oauth_access_s,
+        code_s=settings.oauth_code_s,
+        limited=settings.oauth_limits,
+        live_access=int(settings.oauth_live_access),
+        refresh_rate=settings.oauth_refresh_rate,
+    )
 
 
 def here(world: World) -> str:

@@ -2,9 +2,10 @@
 
 A *grant* is one user at one client. It holds the refresh tokens, oldest first:
 the 21st pushes out the first together with its access tokens. A refresh token
-makes at most 10 access tokens in 10 minutes and keeps at most 15 alive; the 16th
-silently kills the oldest. The published credentials are always accepted: nothing
-displaces or revokes them for good.
+makes at most 10 access tokens in 10 minutes and keeps at most 15 (or 30) alive;
+one more silently kills the oldest. Refresh tokens have a rate of their own. The
+published credentials are always accepted: nothing displaces or revokes them for
+good.
 """
 
 import secrets
@@ -28,8 +29,9 @@ OWNER = "owner@northwind.example"
 
 WINDOW_S = 600
 ACCESS_PER_WINDOW = 10
-LIVE_ACCESS = 15
 REFRESH_PER_GRANT = 20
+# how many refresh tokens a user and client may get, and in how many seconds; sources disagree (facts 1.4)
+REFRESH_RATES = {"10_per_10_min": (10, 600), "5_per_min": (5, 60), "20_per_10_min": (20, 600)}
 CODES_PER_WINDOW = 10
 
 Doc = dict[str, Any]
@@ -40,7 +42,7 @@ class Refused(Exception):
 
 
 class Throttled(Exception):
-    """Too many access tokens for this refresh token; blocked for the rest of the window."""
+    """Too many tokens in too short a time; blocked for the rest of the window."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,10 @@ class Terms:
 
     now: float
     access_s: int = 3600
+    code_s: int = 120
     limited: bool = True
+    live_access: int = 15
+    refresh_rate: str = "10_per_10_min"
 
 
 def ready(tx: Tx) -> None:
@@ -60,21 +65,24 @@ def ready(tx: Tx) -> None:
     tx.put(REFRESH, READY_REFRESH, token)
 
 
-def client_doc(client_id: str, secret: str, name: str, kind: str, redirect_uris: list[str]) -> Doc:
+def client_doc(
+    client_id: str, secret: str, name: str, kind: str, redirect_uris: list[str], *, multi_dc: bool = True
+) -> Doc:
     return {
         "client_id": client_id,
         "client_secret": secret,
         "name": name,
         "type": kind,
         "redirect_uris": redirect_uris,
-        "multi_dc": True,
+        "multi_dc": multi_dc,
         "codes_at": [],
     }
 
 
-def new_client(tx: Tx, name: str, kind: str, redirect_uris: list[str]) -> Doc:
+def new_client(tx: Tx, name: str, kind: str, redirect_uris: list[str], *, multi_dc: bool = True) -> Doc:
     client_id = "1000." + secrets.token_hex(15).upper()
-    doc = client_doc(client_id, secrets.token_hex(21), name, kind, redirect_uris)
+    secret = secrets.token_hex(21)
+    doc = client_doc(client_id, secret, name, kind, redirect_uris, multi_dc=multi_dc)
     tx.put(CLIENTS, client_id, doc)
     return doc
 
@@ -100,10 +108,12 @@ def new_refresh_token(tx: Tx, code: Doc, terms: Terms) -> str:
     doc = _refresh_doc(token, code["client_id"], code["scope"], terms, code["location"])
     tx.put(REFRESH, token, doc | {"user": code["user"]})
     held = grant(tx, code["client_id"], code["user"])
+    made_at = _within_rate(held, terms)
     tokens = [*held["refresh_tokens"], token]
     while len(tokens) > REFRESH_PER_GRANT:
         drop_refresh_token(tx, tokens.pop(0))
-    tx.put(GRANTS, _grant_id(code["client_id"], code["user"]), held | {"refresh_tokens": tokens})
+    fresh = held | {"refresh_tokens": tokens, "made_at": made_at}
+    tx.put(GRANTS, _grant_id(code["client_id"], code["user"]), fresh)
     return token
 
 
@@ -116,7 +126,7 @@ def access_from_refresh(tx: Tx, refresh_token: str, terms: Terms) -> str:
         _count_in_window(doc, terms)
     token = _random()
     live = [entry for entry in doc["access"] if entry["expires"] > terms.now]
-    while len(live) >= LIVE_ACCESS:
+    while len(live) >= terms.live_access:
         tx.delete(ACCESS, live.pop(0)["token"])
     expires = terms.now + terms.access_s
     doc["access"] = [*live, {"token": token, "expires": expires}]
@@ -154,6 +164,15 @@ def drop_refresh_token(tx: Tx, token: str) -> None:
         tx.put(GRANTS, _grant_id(doc["client_id"], doc["user"]), held)
     if token == READY_REFRESH:
         ready(tx)
+
+
+def _within_rate(held: Doc, terms: Terms) -> list[float]:
+    """When the latest refresh tokens were made, this one included; Throttled beyond the rate."""
+    most, window = REFRESH_RATES[terms.refresh_rate]
+    recent = [at for at in held.get("made_at", []) if terms.now - at < window]
+    if terms.limited and len(recent) >= most:
+        raise Throttled
+    return [*recent, terms.now]
 
 
 def _count_in_window(doc: Doc, terms: Terms) -> None:

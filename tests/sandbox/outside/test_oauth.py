@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import time_machine
 
+from sandbox.oauth import codes, terms
 from tests.sandbox.outside.conftest import READY, REFRESH, Bench
 
 CALLBACK = "http://127.0.0.1:8000/admin/zoho/callback"
@@ -187,6 +188,68 @@ def test_1_4_twenty_first_refresh_token_displaces_the_first_and_its_access_token
         assert all("access_token" in answer for answer in answers[1:])
         assert calls(bench, made[0]["access_token"]) == 401
         assert "access_token" in bench.token().json, "the published token is never displaced"
+
+
+@pytest.mark.parametrize(
+    ("rate", "most", "window"), [("10_per_10_min", 10, 600), ("5_per_min", 5, 60), ("20_per_10_min", 20, 600)]
+)
+def test_1_4_refresh_tokens_are_made_at_the_rate_of_the_switch(
+    bench: Bench, rate: str, most: int, window: int
+) -> None:
+    bench.control("settings", {"oauth_refresh_rate": rate, "oauth_throttle": "200"})
+    with time_machine.travel(bench.world.clock.epoch(), tick=False) as traveller:
+        codes = [made_code(bench) for _ in range(most + 1)]
+        made = [exchange(bench, code) for code in codes]
+        traveller.shift(window - 1)
+        assert exchange(bench, made_code(bench))["error"] == "Access Denied"
+        traveller.shift(1)
+        again = exchange(bench, made_code(bench))
+
+    assert ["refresh_token" in answer for answer in made] == [True] * most + [False]
+    assert made[most]["error"] == "Access Denied"
+    assert "refresh_token" in again
+
+
+def made_code(bench: Bench) -> str:
+    """A code of the published client beside the rate of codes, which has a test of its own."""
+    details = {"user": "owner@northwind.example", "scope": FULL, "location": "us", "lasts_s": 600}
+    with bench.world.store.transaction() as tx:
+        client = tx.get("oauth_clients", READY["client_id"]) or {}
+        return codes.issue(tx, client | {"codes_at": []}, details, terms.of(bench.world))
+
+
+def test_1_4_thirty_living_access_tokens_by_switch(bench: Bench) -> None:
+    bench.control("settings", {"oauth_live_access": "30"})
+    with time_machine.travel(bench.world.clock.epoch(), tick=False) as traveller:
+        made = []
+        for _ in range(4):
+            made += [bench.token().json.get("access_token") for _ in range(8)]
+            traveller.shift(601)
+        assert [calls(bench, token) for token in made] == [401] * 2 + [200] * 30
+
+
+@pytest.mark.parametrize("lasts", [60, 180])
+def test_1_4_a_grant_code_lives_as_long_as_the_switch_says(bench: Bench, lasts: int) -> None:
+    bench.control("settings", {"oauth_code_s": lasts})
+    first, second = consent(bench)["code"], consent(bench)["code"]
+    with time_machine.travel(bench.world.clock.epoch() + lasts - 2):
+        assert "access_token" in exchange(bench, first)
+    with time_machine.travel(bench.world.clock.epoch() + lasts + 1):
+        assert exchange(bench, second) == {"error": "invalid_code"}
+
+
+def test_1_1_a_client_of_one_data_centre_is_unknown_to_people_of_others(bench: Bench) -> None:
+    bench.control("settings", {"data_center_hosts": "prefix"})
+    asked = {"name": "Homely", "redirect_uris": ["http://127.0.0.1/cb"], "multi_dc": False}
+    client = bench.control("oauth/clients", asked)
+    form = {"client_id": client["client_id"], "response_type": "code", "scope": FULL, "answer": "accept"}
+    form |= {"redirect_uri": "http://127.0.0.1/cb"}
+    assert bench.client.post("/oauth/v2/auth", data=form | {"location": "eu"}).status_code == 400
+    assert bench.client.post("/oauth/v2/auth", data=form | {"location": "us"}).status_code == 302
+
+    known = {name: client[name] for name in ("client_id", "client_secret")}
+    there = bench.client.post("/dc/eu/oauth/v2/token", data=known | {"grant_type": "refresh_token"})
+    assert there.json == {"error": "invalid_client"}
 
 
 def test_1_4_ten_grant_codes_in_ten_minutes_then_access_denied(bench: Bench) -> None:
