@@ -14,10 +14,36 @@ from sandbox.world import current
 
 blueprint = Blueprint("console_acts", __name__, url_prefix="/console")
 
+# what acts ask for, by the words of their manuals; only the fields that an act knows are read
+FIELDS = (
+    ("customer_id", "Customer id"),
+    ("into", "Into the customer id"),
+    ("subscription_id", "Subscription id"),
+    ("invoice_id", "Invoice id"),
+    ("payment_id", "Payment id"),
+    ("unbilled_charge_id", "Unbilled charge id"),
+    ("card_id", "Card id"),
+    ("account_id", "Bank account id"),
+    ("plan_code", "Plan code"),
+    ("addon_code", "Addon code"),
+    ("quantity", "Quantity"),
+    ("price", "Price"),
+    ("amount", "Amount"),
+    ("description", "Description"),
+    ("reason", "Reason of the decline"),
+    ("due_date", "Due date, like 2027-01-31"),
+    ("on", "On the day, like 2027-01-31"),
+    ("at_end", "At the end of the term: true or false"),
+    ("end_of_term", "Change at the end of the term: true or false"),
+    ("force", "With everything billed: true or false"),
+    ("display_name", "Name"),
+    ("email", "Mail"),
+)
+
 
 @blueprint.get("/acts")
 def show() -> ResponseReturnValue:
-    return render_template("console/acts.html", acts=acts.ACTS)
+    return render_template("console/acts.html", acts=acts.ACTS, fields=FIELDS)
 
 
 @blueprint.post("/acts")

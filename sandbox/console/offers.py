@@ -31,6 +31,7 @@ def customer(subject: Doc) -> list[Offer]:
     return [
         Offer("edit_customer", "Change the name", known, [("display_name", "Name", subject["display_name"])]),
         Offer("edit_customer", "Change the mail address", known, [("email", "Mail", subject["email"])]),
+        Offer("merge_customers", "Merge into another", known, [("into", "Id of the other customer", "")]),
         Offer("delete_customer", "Delete, if nothing was ever billed", known),
     ]
 
@@ -39,6 +40,9 @@ def subscription(subject: Doc) -> list[Offer]:
     known = {"subscription_id": subject["subscription_id"]}
     offers = [Offer("delete_subscription", "Delete; its invoices stay", known)]
     status = subject["status"]
+    if status.startswith("cancelled"):
+        again = [("on", "On the day, like 2027-01-31", "")]
+        return [Offer("reactivate", "Begin it anew", known, again), *offers]
     if status in ENDED:
         return offers
     if status == "non_renewing":
@@ -65,12 +69,16 @@ def invoice(subject: Doc) -> list[Offer]:
             Offer("record_payment", "Record a cheque", known, open_amount),
             Offer("write_off", "Write off what is open", known),
         ]
+        due = [("due_date", "Due date", subject["due_date"])]
+        offers.append(Offer("edit_invoice", "Move its due date", known, due))
     if subject["status"] != "void":
         offers.append(Offer("void_invoice", "Void it", known))
     for payment in subject["payments"]:
         paid = {"payment_id": payment["payment_id"]}
-        label = f"Refund payment {payment['payment_id'][-4:]}"
-        offers.append(Offer("refund", label, paid, [("amount", "Amount", str(payment["amount"]))]))
+        name, amount = f"payment {payment['payment_id'][-4:]}", [("amount", "Amount", str(payment["amount"]))]
+        offers.append(Offer("refund", f"Refund {name}", paid, amount))
+        if payment["payment_mode"] == "autotransaction":
+            offers.append(Offer("void_payment", f"Void {name}", paid))
     return offers
 
 

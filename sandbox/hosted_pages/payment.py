@@ -58,7 +58,7 @@ class Wrong(Exception):
 
 
 def read(form: Mapping[str, str], tries: Mapping[str, int]) -> Entered:
-    """The form as a payment, or `Wrong` with every complaint at once."""
+    """The form as a payment, or `Wrong` with every complaint at once, in the order of the fields."""
     chosen = form.get("method", "card")
     address = {name: form.get(name, "").strip()[:200] for name in ADDRESS if form.get(name)}
     if chosen == "card":
@@ -78,12 +78,12 @@ def _card(form: Mapping[str, str]) -> Card:
         complaints["card_number"] = "Enter the long number on the front of your card."
     elif not _luhn(number):
         complaints["card_number"] = "One digit of this card number is wrong. Check it against your card."
+    if not holder:
+        complaints["card_name"] = "Enter the name as it is on the card."
     if month not in MONTHS:
         complaints["expiry"] = "Enter the expiry date as month and year, like 08 / 29."
     if not re.fullmatch(r"\d{3,4}", form.get("cvv", "").strip()):
         complaints["cvv"] = "Enter the security code, three or four digits."
-    if not holder:
-        complaints["card_name"] = "Enter the name as it is on the card."
     if complaints:
         raise Wrong(complaints)
     return Card(number, month, year, holder)
@@ -95,12 +95,12 @@ def _bank(form: Mapping[str, str]) -> Bank:
     account = re.sub(r"[\s-]", "", form.get("account_number", ""))
     holder = form.get("account_holder", "").strip()[:100]
     kind = form.get("account_type", "checking")
+    if not holder:
+        complaints["account_holder"] = "Enter the name of the account's owner."
     if not (routing.isdigit() and len(routing) == ROUTING_LENGTH):
         complaints["routing_number"] = "Enter the nine digits of the routing number."
     if not (account.isdigit() and len(account) in ACCOUNT_LENGTHS):
         complaints["account_number"] = "Enter the account number, digits only."
-    if not holder:
-        complaints["account_holder"] = "Enter the name of the account's owner."
     if complaints:
         raise Wrong(complaints)
     return Bank(routing, account, holder, kind if kind in ("checking", "savings") else "checking")

@@ -6,7 +6,7 @@ that could never succeed is refused when the page is asked for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import NoReturn
 
@@ -46,6 +46,8 @@ class Quote:
     due: Decimal = ZERO
     subscription: Doc | None = None
     methods: list[Doc] = field(default_factory=list)
+    invoice: str = ""
+    replaces: Doc | None = None
 
 
 class _Over(Exception):
@@ -75,10 +77,13 @@ def _rehearse(world: World, tx: Tx, kind: str, asked: Doc) -> Quote:
     later = dates.add(world.clock.today(), 5, "years")
     entered = Entered(card=Card(NUMBER, later.month, later.year, "Rehearsal"))
     held = _held(tx, asked)
+    old = asked.get("card_id") or asked.get("account_id") if kind == "updatepaymentmethod" else None
+    replaces = methods.find(tx, old)
     done = acts.perform(kind, acts.Task(world, tx, asked, entered))
     customer = customers.get(tx, done.customer_id)
     sub = _as_bought(world, tx, done.subscription_id, customer)
-    return _summed(tx, customer, sub, [invoices.get(tx, each) for each in done.invoices], held)
+    summed = _summed(tx, customer, sub, [invoices.get(tx, each) for each in done.invoices], held)
+    return replace(summed, replaces=replaces)
 
 
 def _as_bought(world: World, tx: Tx, subscription_id: str, customer: Doc) -> Doc | None:
@@ -119,6 +124,7 @@ def _summed(tx: Tx, customer: Doc, sub: Doc | None, raised: list[Doc], held: lis
         due=total(payment["amount"] for id_ in paid if (payment := tx.get("payments", id_))),
         subscription=sub,
         methods=held,
+        invoice=next((invoice["number"] for invoice in raised), ""),
     )
 
 

@@ -25,7 +25,7 @@ TITLES = {
     "updatecard": "Change how you pay for {plan}",
     "buyonetimeaddon": "Add to {plan}",
     "addpaymentmethod": "Add a payment method",
-    "invoicepayment": "Pay your invoice",
+    "invoicepayment": "Pay invoice {invoice}",
     "updatepaymentmethod": "Update your payment method",
 }
 REASONS = {
@@ -106,7 +106,8 @@ class Page:
     @property
     def title(self) -> str:
         sub = self.quote.subscription
-        return TITLES[self.page["kind"]].format(plan=sub["plan"]["name"] if sub else "your subscription")
+        plan = sub["plan"]["name"] if sub else "your subscription"
+        return TITLES[self.page["kind"]].format(plan=plan, invoice=self.quote.invoice)
 
     @property
     def buys(self) -> bool:
@@ -126,6 +127,8 @@ class Page:
     @property
     def asks(self) -> str:
         """The question above the choice."""
+        if self.page["kind"] == "updatepaymentmethod":
+            return "The new card" if self.takes("card") else "The new bank account"
         return "How do you want to pay?" if self.buys else "Which method do you want to use?"
 
     def takes(self, kind: str) -> bool:
@@ -174,6 +177,8 @@ class Page:
     def later(self) -> str:
         """What comes after today, in one sentence."""
         sub = self.quote.subscription
+        if self.quote.replaces:
+            return f"It takes the place of this one: {method_name(self.quote.replaces)}."
         if not sub or sub["status"] in OVER:
             return ""
         amount = f"{self.money(dec(sub['amount']))} {self.every}"

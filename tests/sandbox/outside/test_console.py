@@ -14,6 +14,7 @@ from bs4 import BeautifulSoup
 from playwright.sync_api import Browser
 from werkzeug.serving import make_server
 
+from sandbox.engine import acts
 from tests import page_rules
 from tests.harness.browser import DESKTOP, PHONE, visitor
 from tests.sandbox.outside.conftest import Bench
@@ -107,6 +108,22 @@ def test_staff_cancels_on_the_page_of_the_subscription(bench: Bench) -> None:
     assert post(bench, "/console/acts", **form) == "Done."
     assert "Cancelled" in page_rules.words(page(bench, address).main)
     assert post(bench, "/console/acts", **form).startswith("Not done. ")
+
+
+def test_invoice_adds_up_on_its_page(bench: Bench) -> None:
+    invoice = bench.control("state?kind=invoices")["invoices"][0]
+    sums = page(bench, f"/console/invoices/{invoice['invoice_id']}").select("dl.sums dd")
+    shown = [float(each.text.replace("$", "").replace("−", "-").replace(",", "")) for each in sums]
+    sub_total, tax, total, *settled, left = shown
+    assert (sub_total + tax, total + sum(settled)) == pytest.approx((total, left))
+    assert total == invoice["total"]
+
+
+def test_form_of_all_acts_asks_for_what_their_manuals_name(bench: Bench) -> None:
+    form = {each["name"] for each in page(bench, "/console/acts").select("form.card input")}
+    manuals = " ".join(act.__doc__ or "" for act in acts.ACTS.values())
+    named = re.findall(r"\b[a-z]+(?:_[a-z]+)+\b|\bon\b|\binto\b", manuals)
+    assert set(named) - form == {"do_not_honor"}, "a reason, not a field"
 
 
 def test_message_does_not_lead_away_from_the_console(bench: Bench) -> None:
