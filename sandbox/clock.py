@@ -10,12 +10,18 @@ if TYPE_CHECKING:
     from sandbox.store import Store, Tx
 
 OFFSET = "clock_offset_s"
+SKEW = "clock_skew_s"
 
 
 class Clock:
     """The organisation's time.  It ticks with real time; `advance_to` moves it forward, nothing moves it
     back.
+
+    Weather may skew the clock that timestamps are written with, ahead or behind; days and jobs go by the
+    true one.
     """
+
+    skew = timedelta()
 
     def __init__(self, store: Store, zone: str) -> None:
         self.zone = ZoneInfo(zone)
@@ -25,6 +31,11 @@ class Clock:
     def reload(self) -> None:
         """Read the offset again, after the store was replaced."""
         self._offset = timedelta(seconds=float(self._store.meta(OFFSET) or 0))
+        self.reload_skew()
+
+    def reload_skew(self) -> None:
+        """Read the skew again, after the weather was set."""
+        self.skew = timedelta(seconds=float(self._store.meta(SKEW) or 0))
 
     def now(self) -> datetime:
         """The present moment, aware, in the organisation's zone, to the second."""
@@ -58,7 +69,7 @@ class Clock:
 
     def stamp(self, moment: datetime | None = None) -> str:
         """Zoho's timestamp: `2024-03-04T12:17:51+0100`, the offset without a colon."""
-        local = (moment or self.now()).astimezone(self.zone)
+        local = ((moment or self.now()) + self.skew).astimezone(self.zone)
         return local.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 

@@ -73,6 +73,8 @@ def forecast(sky: Doc) -> str:
         faults += ["delayed"] if any(_ends(sky.get(lane, {}).get("delay_s", 0))) else []
         if faults:
             parts.append(f"{lane}: {', '.join(faults)}")
+    if skew := sky.get("skew_s"):
+        parts.append(f"clock: off by {' to '.join(f'{each:g}' for each in _ends(skew))} s")
     return "; ".join(parts)
 
 

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from sandbox.console.shell import back
+from sandbox.control.weather import turn
 from sandbox.faults import weather
 from sandbox.store import Doc
 from sandbox.world import current
@@ -24,6 +25,7 @@ SAMPLES = {
     "Zoho is down": {"api": {"502_html": 1}, "oauth": {"502_html": 1}},
     "Acts take effect, answers get lost": {"api": {"timeout_after_effect": 0.5}, "seed": 3},
     "Lists lag behind": {"api": {"stale_list": 1, "stale_s": 60}},
+    "Its clock is ten minutes slow": {"skew_s": -600},
 }
 LANES = {
     "api": "Zoho's API",
@@ -60,6 +62,7 @@ MEANINGS = {
     "drop": "never arrives",
     "duplicate": "arrives two to five times",
     "corrupt": "one byte differs",
+    "truncate": "half of it arrives",
     "forge": "a forged copy comes along",
     "replay": "an old one comes again",
 }
@@ -86,8 +89,7 @@ def change() -> Response:
         wanted = weather.check(_wanted())
     except (weather.Invalid, ValueError) as wrong:
         return back("/console/weather", wrong=f"Not changed. {wrong}")
-    with current().store.transaction() as tx:
-        weather.write(tx, wanted)
+    turn(current(), wanted)
     return back("/console/weather", "The weather has changed." if wanted else "The sky is clear.")
 
 
@@ -105,6 +107,8 @@ def _wanted() -> Doc:
         wanted.setdefault("webhooks", {})["delay_s"] = [0, latest]
     if "reorder" in form:
         wanted.setdefault("webhooks", {})["reorder"] = True
+    if skew := _number(form.get("skew", "")):
+        wanted["skew_s"] = skew
     return wanted | ({"seed": int(form.get("seed") or 0)} if wanted else {})
 
 

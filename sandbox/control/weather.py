@@ -3,9 +3,9 @@
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
-from sandbox.control.asking import Refusal, body
+from sandbox.control.asking import Doc, Refusal, body
 from sandbox.faults import weather
-from sandbox.world import current
+from sandbox.world import World, current
 
 blueprint = Blueprint("control_weather", __name__)
 
@@ -23,6 +23,12 @@ def change() -> ResponseReturnValue:
         wanted = weather.check(body())
     except weather.Invalid as wrong:
         raise Refusal(str(wrong)) from wrong
-    with current().store.transaction() as tx:
-        weather.write(tx, wanted)
+    turn(current(), wanted)
     return jsonify(wanted)
+
+
+def turn(world: World, wanted: Doc) -> None:
+    """Make the weather that was checked."""
+    with world.store.transaction() as tx:
+        weather.write(tx, wanted)
+    world.clock.reload_skew()

@@ -12,6 +12,7 @@ from random import Random
 from sandbox.faults import weather
 from sandbox.store import Doc, Tx
 
+SPOILERS = ("corrupt", "truncate")
 ORDER = ("drop", "duplicate", "corrupt", "forge", "replay")
 
 
@@ -38,12 +39,15 @@ def webhook_fates(tx: Tx) -> list[Fate]:
     dice = weather.dice(sky, "webhooks", ordinal)
     # Every number is drawn for every event, so that one probability changes only its own fault.
     struck = {name: dice.random() < lane.get(name, 0) for name in ORDER}
+    # with dice of its own, so that the runs of older seeds stay what they were
+    struck["truncate"] = weather.dice(sky, "truncate", ordinal).random() < lane.get("truncate", 0)
     copies = dice.randint(*weather.magnitude(sky, "webhooks", "copies"))
     if struck["drop"]:
         silent = weather.magnitude(sky, "webhooks", "drop_as") == "silent"
         return [] if silent else [Fate("drop")]
+    spoilt = next((name for name in SPOILERS if struck[name]), "")
     fates = [
-        Fate("corrupt" if struck["corrupt"] and copy == 0 else "", _delay(sky, dice))
+        Fate(spoilt if copy == 0 else "", _delay(sky, dice))
         for copy in range(copies if struck["duplicate"] else 1)
     ]
     extra = [name for name in ("forge", "replay") if struck[name]]

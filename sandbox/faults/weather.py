@@ -12,9 +12,11 @@ from collections.abc import Iterable
 from random import Random
 from typing import Any
 
+from sandbox.clock import SKEW
 from sandbox.store import Doc, Tx
 
 META = "weather"
+YEAR_S = 366 * 86_400
 WEBHOOK_ORDINAL = "weather_webhooks"
 API_FAULTS = frozenset(
     {
@@ -29,7 +31,7 @@ OAUTH_FAULTS = frozenset(
         *("timeout", "timeout_after_effect", "invalid_code", "invalid_client", "revoked"),
     }
 )
-WEBHOOK_FAULTS = frozenset({"drop", "duplicate", "corrupt", "forge", "replay"})
+WEBHOOK_FAULTS = frozenset({"drop", "duplicate", "corrupt", "truncate", "forge", "replay"})
 FAULTS = {"api": API_FAULTS, "oauth": OAUTH_FAULTS, "webhooks": WEBHOOK_FAULTS}
 # Magnitudes beside the probabilities, with the value that holds when none is given.
 MAGNITUDES: dict[str, dict[str, Any]] = {
@@ -64,8 +66,11 @@ def check(wanted: Any) -> Doc:
         if lane == "seed":
             if not isinstance(faults, int):
                 raise Invalid("seed: a whole number is needed")
+        elif lane == "skew_s":
+            if not _is_span(faults):
+                raise Invalid("skew_s: seconds are needed, or [least, most]; negative ones are behind")
         elif lane not in FAULTS:
-            raise Invalid(f"{lane}: no such lane; there are api, oauth, webhooks and seed")
+            raise Invalid(f"{lane}: no such lane; there are api, oauth, webhooks, skew_s and seed")
         elif not isinstance(faults, dict):
             raise Invalid(f"{lane}: an object is needed")
         else:
@@ -90,6 +95,8 @@ def write(tx: Tx, weather: Doc) -> None:
     number = json.loads(before)["number"] + 1 if before else 1
     tx.set_meta(META, json.dumps({"number": number, "weather": weather}))
     tx.set_meta(WEBHOOK_ORDINAL, "0")
+    skew = between(dice(weather, "clock", 0), weather.get("skew_s", 0))
+    tx.set_meta(SKEW, str(skew))
 
 
 def magnitude(weather: Doc, lane: str, name: str) -> Any:
@@ -143,5 +150,10 @@ def _check_magnitude(lane: str, name: str, value: Any) -> None:
 
 
 def _is_time(value: Any) -> bool:
+    return _is_span(value) and min(value if isinstance(value, list) else [value]) >= 0
+
+
+def _is_span(value: Any) -> bool:
+    """A number, or the least and the most of one."""
     numbers = value if isinstance(value, list) and len(value) == 2 else [value]  # noqa: PLR2004 - least and most
-    return all(isinstance(n, int | float) and not isinstance(n, bool) and n >= 0 for n in numbers)
+    return all(isinstance(n, int | float) and not isinstance(n, bool) and abs(n) <= YEAR_S for n in numbers)

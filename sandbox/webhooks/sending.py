@@ -12,7 +12,7 @@ from time import perf_counter
 
 import requests
 
-from sandbox.faults import weather
+from sandbox.faults import storms, weather
 from sandbox.store import Doc, Tx
 from sandbox.webhooks import endpoints, payloads, schedule
 from sandbox.webhooks.payloads import Message
@@ -66,11 +66,13 @@ def over_http(message: Message, timeout_s: float) -> tuple[int, str]:
 
 
 def spoiled(message: Message, fate: str) -> Message:
-    """What corruption and forgery make of a message after it was signed."""
+    """What the way makes of a message after it was signed."""
     if fate == "corrupt":
         middle = len(message.body) // 2
         flipped = bytes([message.body[middle] ^ 0x20]) if message.body else b"?"
         return replace(message, body=message.body[:middle] + flipped + message.body[middle + 1 :])
+    if fate == "truncate":
+        return replace(message, body=message.body[: len(message.body) // 2])
     if fate == "forge":
         forged = {name: "0" * 64 for name in message.headers if name.startswith("X-Zoho-Webhook")}
         return replace(message, headers=message.headers | forged)
@@ -93,7 +95,7 @@ def _settle(world: World, tx: Tx, row: Doc, attempt: Doc) -> None:
     good = succeeded(world, attempt["status"])
     gap = None if good else _gap(world, fresh)
     # What spoiled the first try does not spoil the repeat.
-    fresh["fate"] = "" if fresh["fate"] == "corrupt" else fresh["fate"]
+    fresh["fate"] = "" if fresh["fate"] in storms.SPOILERS else fresh["fate"]
     if gap is None:
         fresh["status"] = "success" if good else "failure"
     else:

@@ -289,6 +289,20 @@ def test_same_seed_and_events_meet_the_same_fate(bench: Bench, receiver: Receive
     assert fates(4) != fates(5)
 
 
+def test_truncated_delivery_is_half_of_one_and_is_repeated_whole(bench: Bench, receiver: Receiver) -> None:
+    receiver.answer = lambda number: 200 if number > 1 else 401
+    hook(bench, receiver)
+    bench.control("faults", {"webhooks": {"truncate": 1}})
+    bench.emit()
+    bench.pump(everything=True)
+    bench.pump(everything=True)
+
+    half, whole = receiver.bodies()
+    assert half == whole[: len(whole) // 2]
+    fits = [headers[HEADER] == signature(SECRET, body) for headers, body, _ in receiver.got]
+    assert fits == [False, True]
+
+
 def test_corrupted_delivery_does_not_fit_its_signature_and_is_repeated_whole(
     bench: Bench, receiver: Receiver
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import threading
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ import time_machine
 from pypdf import PdfReader
 from pypdf.errors import PdfReadError
 
+from sandbox.engine.acts import ACTS
 from sandbox.faults import weather
 from tests.sandbox.outside.conftest import Bench
 
@@ -275,6 +278,8 @@ def test_2_6_too_many_calls_at_once_answer_1070(bench: Bench) -> None:
         {"api": {"hold_s": "long"}},
         {"api": {"next": ["nonsense"]}},
         {"seed": "x"},
+        {"skew_s": "slow"},
+        {"skew_s": 1e12},
         {"webhooks": {"drop_as": "x"}},
         [],
     ],
@@ -282,3 +287,88 @@ def test_2_6_too_many_calls_at_once_answer_1070(bench: Bench) -> None:
 def test_weather_that_makes_no_sense_is_refused(wrong: Any) -> None:
     with pytest.raises(weather.Invalid):
         weather.check(json.loads(json.dumps(wrong)))
+
+
+@pytest.mark.parametrize("skew", [-600, 86_400])
+def test_timestamps_are_off_by_the_skew_and_days_are_not(bench: Bench, skew: int) -> None:
+    with time_machine.travel(bench.world.clock.epoch(), tick=False):
+        day, true = bench.world.clock.today(), bench.world.clock.stamp()
+        bench.control("faults", {"skew_s": skew})
+        bench.emit()
+        told = bench.control("events")["events"][0]["payload"]["created_time"]
+        assert moment(told) - moment(true) == timedelta(seconds=skew)
+        assert bench.world.clock.today() == day
+
+        bench.control("faults", {})
+        assert bench.world.clock.stamp() == true, "clearing the weather may take its clock back"
+
+
+def test_a_drawn_skew_is_the_seeds_and_survives_a_restart(bench: Bench) -> None:
+    seen = []
+    for seed in (1, 1, 2):
+        bench.control("faults", {"skew_s": [-600, 600], "seed": seed})
+        seen.append(bench.world.clock.skew)
+    assert seen[0] == seen[1] != seen[2]
+    assert max(abs(each) for each in seen) <= timedelta(minutes=10)
+    bench.world.clock.skew = timedelta()
+    bench.world.clock.reload()
+    assert bench.world.clock.skew == seen[2]
+
+
+def moment(stamp: str) -> datetime:
+    return datetime.fromisoformat(stamp)
+
+
+RULES = Path(__file__).resolve().parents[4] / "shared" / "security-reliability.md"
+# each fault of the list that is Zoho's, with what makes it here; `act` is something that staff do
+MADE_BY: dict[str, dict[str, Any]] = {
+    "webhook dropped": {"webhooks": {"drop": 0.3}},
+    "duplicated": {"webhooks": {"duplicate": 1, "copies": [1000, 1000]}},
+    "delayed / reordered": {"webhooks": {"delay_s": [0, 7 * 86_400], "reorder": True, "reorder_s": 21_600}},
+    "corrupted, truncated": {"webhooks": {"corrupt": 0.25, "truncate": 0.25}},
+    "forged, replayed": {"webhooks": {"forge": 0.2, "replay": 0.2}},
+    "Zoho 429 (with and without Retry-After)": {"api": {"429": 0.15, "429_retry_after": 0.15}},
+    'Zoho 5xx, HTML error page, empty body, 200 with error code, 200 "Access Denied" from token endpoint': {
+        "api": {"500": 0.1, "503": 0.1, "502_html": 0.1, "empty": 0.1, "200_error": 0.1},
+        "oauth": {"throttle_200": 0.2, "500": 0.1},
+    },
+    "time-out before effect / **after effect**": {
+        "api": {"timeout": 0.1, "timeout_after_effect": 0.2, "hold_s": 30},
+        "oauth": {"timeout_after_effect": 0.2},
+    },
+    "slow answers": {"api": {"slow": 1, "slow_s": [0, 30]}, "oauth": {"slow": 1, "slow_s": [0, 30]}},
+    "stale list (read-after-write lag in Zoho)": {"api": {"stale_list": 1, "stale_s": [0, 600]}},
+    "pagination shift during listing (insert/delete between pages)": {"api": {"shift": 1}},
+    "access token expired mid-batch; refresh token revoked": {
+        "api": {"token_expired": 0.02},
+        "oauth": {"revoked": 0.05},
+    },
+    "clock skew portal vs Zoho, jump back (DST, NTP)": {"skew_s": [-86_400, 86_400]},
+    "admin changes, merges or deletes objects in Zoho meanwhile": {
+        "acts": ["change_plan", "edit_customer", "merge_customers", "delete_subscription", "delete_customer"]
+    },
+}
+# faults of the portal's own machine, which nothing here can make
+NOT_ZOHOS = {
+    "Postgres restart, SIGKILL, failover read-only",
+    "pool exhausted, lock time-out, deadlock, serialization error",
+    "disk full (tmpfs 48 MB works here [R])",
+    "worker/web kill -9, SIGSTOP longer than the lease",
+    "duplicate clicks, back button, two tabs, stale price",
+    "mail provider time-out after accept",
+    "swizzle: stop a random subset of {web, worker, db, Zoho, Auth} one by one, restart in another order",
+}
+
+
+@pytest.mark.parametrize("made_by", MADE_BY.values(), ids=list(MADE_BY))
+def test_flt_each_fault_of_the_list_can_be_had_at_its_magnitude(made_by: dict[str, Any]) -> None:
+    acts = made_by.get("acts", [])
+    assert set(acts) <= set(ACTS)
+    assert weather.check({key: value for key, value in made_by.items() if key != "acts"}) or acts
+
+
+@pytest.mark.skipif(not RULES.exists(), reason="the fault list is not beside this checkout (../shared)")
+def test_flt_no_fault_of_the_list_is_forgotten() -> None:
+    text = RULES.read_text().partition("### Fault list and magnitudes (FLT)")[2].partition("\n## ")[0]
+    rows = [line.strip("|").split("|")[0].strip() for line in text.splitlines() if line.startswith("|")]
+    assert set(rows[2:]) == set(MADE_BY) | NOT_ZOHOS
