@@ -21,7 +21,7 @@ app = App(connector=PsycopgConnector(), import_paths=["portal.jobs.tasks"])
 LOW = -10
 
 # Migration 0090: a job that waits already is no error.
-_DEFER = "select billing.defer_jobs(%(jobs)s::jsonb[]) as added"
+_DEFER = "select billing.defer_jobs(%(jobs)s) as added"
 
 
 def describe(
@@ -50,7 +50,7 @@ def describe(
 
 def put(conn: Conn, jobs: Sequence[dict[str, Any]]) -> int:
     """Put jobs on the queue within the caller's transaction; return how many did not wait there already."""
-    row = conn.execute(_DEFER, {"jobs": [Jsonb(job) for job in jobs]}).fetchone()
+    row = conn.execute(_DEFER, {"jobs": Jsonb(list(jobs))}).fetchone()
     return int(row["added"]) if row else 0
 
 

@@ -41,10 +41,9 @@ KEEP_BODIES = timedelta(days=90)
 KEEP_KEYS = timedelta(days=400)
 
 # Both live in the database (migration 0090): a function keeps its plan, and takes its role without a trip.
-_STORE = "select billing.store_deliveries(%(deliveries)s::jsonb[], %(bodies)s::bytea[]) as fresh"
-_RECEIVE = """
-select billing.receive_deliveries(%(deliveries)s::jsonb[], %(bodies)s::bytea[], %(jobs)s::jsonb[]) as fresh
-"""
+# One list as JSON and bytes as bytes: psycopg would write arrays of text sign by sign.
+_STORE = "select billing.store_deliveries(%(told)s, %(bodies)b) as fresh"
+_RECEIVE = "select billing.receive_deliveries(%(told)s, %(bodies)b) as fresh"
 _CLAIM = """
 update billing.inbox
 set state = 'applying', attempts = attempts + 1, next_attempt_at = %(hold_until)s
@@ -123,7 +122,7 @@ class Claim:
 
 def store(conn: Conn, delivery: Delivery) -> bool:
     """Keep the delivery; False when it was here before."""
-    row = conn.execute(_STORE, _names([delivery])).fetchone()
+    row = conn.execute(_STORE, _names([(delivery, None)])).fetchone()
     return bool(row and row["fresh"])
 
 
@@ -132,9 +131,7 @@ def receive(conn: Conn, arrivals: list[tuple[Delivery, Job | None]]) -> list[boo
 
     Returns for each whether it was new. ``conn`` has no transaction open (:func:`transaction.alone`).
     """
-    jobs = [Jsonb(job) if job else None for _, job in arrivals]
-    names = _names([delivery for delivery, _ in arrivals]) | {"jobs": jobs}
-    row = conn.execute(_RECEIVE, names).fetchone()
+    row = conn.execute(_RECEIVE, _names(arrivals)).fetchone()
     fresh = set(row["fresh"]) if row else set()
     news = []
     for delivery, _ in arrivals:
@@ -143,12 +140,10 @@ def receive(conn: Conn, arrivals: list[tuple[Delivery, Job | None]]) -> list[boo
     return news
 
 
-def _names(deliveries: list[Delivery]) -> dict[str, Any]:
+def _names(arrivals: list[tuple[Delivery, Job | None]]) -> dict[str, Any]:
     now = clock.now()
-    return {
-        "deliveries": [Jsonb(_row(delivery, now)) for delivery in deliveries],
-        "bodies": [delivery.body for delivery in deliveries],
-    }
+    rows = [_row(delivery, now) | ({"job": job} if job else {}) for delivery, job in arrivals]
+    return {"told": Jsonb(rows), "bodies": [delivery.body or b"" for delivery, _ in arrivals]}
 
 
 def _row(delivery: Delivery, now: datetime) -> dict[str, Any]:

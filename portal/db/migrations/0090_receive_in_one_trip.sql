@@ -3,9 +3,9 @@
 -- prepared statements may not be used (a transaction pooler).
 -- depends: 0052_note_zoho_clock
 
--- Returns the keys that are new. Rows and jobs are written in the order of their keys, so that two processes
--- never wait for each other in a circle.
-create function billing.store_deliveries(deliveries jsonb[], bodies bytea[]) returns text[]
+-- told is a list of rows, bodies[n] the body of the nth or empty. Returns the keys that are new. Rows and jobs
+-- are written in the order of their keys, so that two processes never wait for each other in a circle.
+create function billing.store_deliveries(told jsonb, bodies bytea[]) returns text[]
 language plpgsql as $$
 declare
   fresh text[];
@@ -17,10 +17,10 @@ begin
       (dedupe_key, kind, event_id, event_type, event_time, object_kind, object_zoho_id, related, body,
        secret_used, flags, sender, state, received_at, next_attempt_at)
     select d ->> 'dedupe_key', d ->> 'kind', d ->> 'event_id', d ->> 'event_type',
-           (d ->> 'event_time')::timestamptz, d ->> 'object_kind', d ->> 'object_zoho_id', d -> 'related', body,
-           (d ->> 'secret_used')::smallint, string_to_array(d ->> 'flags', ' '), d ->> 'sender',
-           d ->> 'state', (d ->> 'now')::timestamptz, (d ->> 'now')::timestamptz
-    from unnest(deliveries, bodies) as told (d, body)
+           (d ->> 'event_time')::timestamptz, d ->> 'object_kind', d ->> 'object_zoho_id', d -> 'related',
+           nullif(bodies[n], ''), (d ->> 'secret_used')::smallint, string_to_array(d ->> 'flags', ' '),
+           d ->> 'sender', d ->> 'state', (d ->> 'now')::timestamptz, (d ->> 'now')::timestamptz
+    from jsonb_array_elements(told) with ordinality as rows (d, n)
     order by 1
     on conflict (dedupe_key) do nothing
     returning dedupe_key)
@@ -31,7 +31,7 @@ $$;
 
 -- What procrastinate's own function does, but a job that waits already is no error: no savepoint, no second
 -- round trip, and nothing to parse out of a message that row-level security shortens. Returns how many are new.
-create function billing.defer_jobs(wanted jsonb[]) returns bigint
+create function billing.defer_jobs(wanted jsonb) returns bigint
 language plpgsql as $$
 declare
   added bigint;
@@ -40,7 +40,7 @@ begin
     (queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at)
   select job ->> 'queue', job ->> 'task', (job ->> 'priority')::integer, job ->> 'lock', job ->> 'once',
          job -> 'arguments', (job ->> 'at')::timestamptz
-  from unnest(wanted) as told (job)
+  from jsonb_array_elements(wanted) as told (job)
   order by job ->> 'once'
   on conflict (queueing_lock) where status = 'todo' do nothing;
   get diagnostics added = row_count;
@@ -49,8 +49,8 @@ end
 $$;
 
 -- The webhook receiver's one statement, which is a transaction of its own and takes its role itself.
--- wanted holds the job of each delivery, or null.
-create function billing.receive_deliveries(deliveries jsonb[], bodies bytea[], wanted jsonb[]) returns text[]
+-- A row of told that wants a job names it as job.
+create function billing.receive_deliveries(told jsonb, bodies bytea[]) returns text[]
 language plpgsql as $$
 declare
   fresh text[];
@@ -58,15 +58,15 @@ begin
   perform set_config('role', 'portal_web', true),
           set_config('request.jwt.claims', '{"role": "portal_web"}', true),
           set_config('search_path', 'billing, jobs', true);
-  fresh := billing.store_deliveries(deliveries, bodies);
-  perform billing.defer_jobs(array(
-    select job from unnest(deliveries, wanted) as told (d, job)
-    where job is not null and d ->> 'dedupe_key' = any (fresh)));
+  fresh := billing.store_deliveries(told, bodies);
+  perform billing.defer_jobs(jsonb_agg(d -> 'job'))
+  from jsonb_array_elements(told) as rows (d)
+  where d ? 'job' and d ->> 'dedupe_key' = any (fresh);
   return fresh;
 end
 $$;
 
-revoke execute on function billing.store_deliveries(jsonb[], bytea[]), billing.defer_jobs(jsonb[]),
-  billing.receive_deliveries(jsonb[], bytea[], jsonb[]) from public;
-grant execute on function billing.store_deliveries(jsonb[], bytea[]), billing.defer_jobs(jsonb[])
+revoke execute on function billing.store_deliveries(jsonb, bytea[]), billing.defer_jobs(jsonb),
+  billing.receive_deliveries(jsonb, bytea[]) from public;
+grant execute on function billing.store_deliveries(jsonb, bytea[]), billing.defer_jobs(jsonb)
   to portal_web, portal_worker;
