@@ -5,21 +5,22 @@ that began after a delivery arrived is not repeated (WH-08). Related objects are
 about the first one changed, or if we have never seen them.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from portal import activity
+from portal import activity, clock
 from portal.db import transaction
 from portal.db.transaction import Conn
 from portal.errors import Unavailable
 from portal.mail import dunning
-from portal.sync import inbox, methods, refresh
+from portal.sync import inbox, methods, reads, refresh
 from portal.sync.inbox import Claim
 from portal.sync.kinds import KINDS, SubscriptionRead, find_row
 from portal.sync.refresh import Refreshed
 from portal.sync.subjects import Subject
+from portal.zoho.budget import Budget
 
 if TYPE_CHECKING:
     from portal.services import Services
@@ -29,11 +30,17 @@ log = structlog.get_logger()
 # A chain of consequences ends by itself (nothing changed); this bounds a strange one.
 MOST_READS = 40
 WORKER_PATIENCE = 30.0
+# When the day's calls run short, an object is read for deliveries at most so often.
+GATHER = timedelta(minutes=5)
 
 
 def apply(services: "Services", subject: Subject) -> datetime | None:
     """Apply all that waits for ``subject``; return when to try again after a failure, else None."""
     with transaction.as_worker(services.pool) as conn:
+        later = _better_together(services, conn, subject)
+        if later is not None:
+            inbox.put_off(conn, subject, later)
+            return later
         taken = inbox.claim(conn, subject)
     if taken is None:
         return None
@@ -48,6 +55,14 @@ def apply(services: "Services", subject: Subject) -> datetime | None:
         _follow_notices(conn, taken)
         inbox.mark_applied(conn, taken, effect)
     return None
+
+
+def _better_together(services: "Services", conn: Conn, subject: Subject) -> datetime | None:
+    """Return until when to gather deliveries of an object, late in a day of many calls (API-03)."""
+    if not Budget(services.settings, services.pool).usage(conn).should_coalesce:
+        return None
+    last = reads.find_last(conn, subject)
+    return last + GATHER if last is not None and last + GATHER > clock.now() else None
 
 
 def _read_all(services: "Services", taken: Claim) -> dict[str, Any]:

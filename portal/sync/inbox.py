@@ -54,6 +54,11 @@ where id in (
   order by received_at limit 500 for update skip locked)
 returning id, related, attempts, flags, received_at, event_type, event_time, arrival
 """
+_PUT_OFF = """
+update billing.inbox set next_attempt_at = %(until)s
+where object_kind = %(kind)s and object_zoho_id = %(zoho_id)s
+  and state in ('pending', 'failed') and next_attempt_at <= %(now)s
+"""
 _APPLIED = """
 update billing.inbox set state = 'applied', applied_at = %(now)s, effect = %(effect)s, last_error = ''
 where id = any(%(ids)s)
@@ -171,6 +176,11 @@ def claim(conn: Conn, subject: Subject) -> Claim | None:
     names = subject.as_dict() | {"now": now, "hold_until": now + HOLD}
     rows = conn.execute(_CLAIM, names).fetchall()
     return Claim(subject, rows) if rows else None
+
+
+def put_off(conn: Conn, subject: Subject, until: datetime) -> None:
+    """Let the rows of the object that are due wait, so that one read does for them and those to come."""
+    conn.execute(_PUT_OFF, subject.as_dict() | {"now": clock.now(), "until": until})
 
 
 def mark_applied(conn: Conn, taken: Claim, effect: dict[str, Any]) -> None:

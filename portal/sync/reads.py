@@ -43,6 +43,7 @@ _GIVE_BACK = """
 update billing.object_reads set holder = null, lease_until = null
 where kind = %(kind)s and zoho_id = %(zoho_id)s and holder = %(holder)s
 """
+_LAST = "select last_read_at from billing.object_reads where kind = %(kind)s and zoho_id = %(zoho_id)s"
 _PRUNE = "delete from billing.object_reads where holder is null and last_read_at < %(before)s"
 
 
@@ -89,6 +90,12 @@ def exclusive(pool: Pool, subject: Subject, *, patience: float = 5.0) -> Iterato
 def settle(conn: Conn, read: Read) -> None:
     """Give the lease back and remember the read, in the transaction that stores what was read."""
     conn.execute(_SETTLE, _names(read) | {"began": read.began, "arrival": read.arrival})
+
+
+def find_last(conn: Conn, subject: Subject) -> datetime | None:
+    """Return when the last stored read of ``subject`` began."""
+    row = conn.execute(_LAST, subject.as_dict()).fetchone()
+    return row["last_read_at"] if row else None
 
 
 def prune(conn: Conn, before: datetime) -> int:

@@ -16,7 +16,7 @@ from portal.mirror.rows import Stamp
 from portal.sync import apply, feed, inbox, reads, reconcile, refresh
 from portal.sync.inbox import Delivery
 from portal.sync.subjects import Subject
-from portal.zoho import errors
+from portal.zoho import errors, lanes
 
 if TYPE_CHECKING:
     from portal.services import Services
@@ -88,6 +88,31 @@ def test_wh_08_a_delivery_that_came_before_the_last_read_needs_no_other(
     apply.apply(services, subject)
 
     assert reads_of(sandbox, subject.zoho_id) == asked
+
+
+def test_late_in_a_day_of_many_calls_deliveries_are_gathered_api_03(
+    services: Services, sandbox: Sandbox, conn: Any
+) -> None:
+    """API-03: from 85 % of the day's calls on an object is read for deliveries every five minutes at most."""
+    subject = some_subscription(sandbox)
+    deliver(services, subject, "first")
+    assert apply.apply(services, subject) is None
+    asked = reads_of(sandbox, subject.zoho_id)
+    spent = int(services.settings.zoho_calls_per_day * lanes.DAY_SLOW) + 1
+    conn.execute("update billing.call_budget set day_calls = %s", [spent])
+
+    for key in ("second", "third"):
+        deliver(services, subject, key)
+        again = apply.apply(services, subject)
+        assert again is not None
+    assert reads_of(sandbox, subject.zoho_id) == asked
+    assert apply.now_due(services) == []
+
+    with clock.replaced_by(partial(_same, again)):
+        assert apply.apply(services, subject) is None
+    assert reads_of(sandbox, subject.zoho_id) == asked + 1
+    states = conn.execute("select distinct state from billing.inbox").fetchall()
+    assert [row["state"] for row in states] == ["applied"]
 
 
 def test_a_delivery_wants_a_read_even_if_its_receivers_clock_is_behind(

@@ -163,7 +163,7 @@ def test_keys_of_a_kind_we_do_not_use_are_ignored(provider: Provider) -> None:
 
 def test_a_thousand_invented_keys_cost_at_most_two_reads(provider: Provider, verifier: Verifier) -> None:
     """SB-06"""
-    tokens = [provider.token(kid=str(uuid4())) for _ in range(300)]
+    tokens = [provider.token(kid=str(uuid4())) for _ in range(1000)]
     for token in tokens:
         with pytest.raises(TokenRefused):
             verifier.claims_of(token)
