@@ -5,8 +5,14 @@ from typing import Any
 from flask import request
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
+from wtforms import EmailField, Field, Form, StringField, TextAreaField
+from wtforms.validators import ValidationError
 
+from portal import card_numbers
 from portal.errors import Refused
+
+# Fields in which somebody types what they like. Choices are checked against their list.
+_FREE = (EmailField, StringField, TextAreaField)
 
 
 class BaseForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
@@ -16,10 +22,16 @@ class BaseForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
         csrf = False
 
         def bind_field(self, form: "BaseForm", unbound_field: Any, options: dict[str, Any]) -> Any:
-            """Trim typed text, but never a password."""
+            """Trim typed text, but never a password; take no card number (PCI-01)."""
             if "Password" not in unbound_field.field_class.__name__:
                 given = list(unbound_field.kwargs.get("filters", ()))
                 unbound_field.kwargs["filters"] = [_trimmed, *(one for one in given if one is not _trimmed)]
+            if unbound_field.field_class in _FREE:
+                given = list(unbound_field.kwargs.get("validators", ()))
+                unbound_field.kwargs["validators"] = [
+                    *(one for one in given if one is not _check_no_card),
+                    _check_no_card,
+                ]
             return unbound_field.bind(form=form, **options)
 
 
@@ -34,6 +46,12 @@ def single(values: MultiDict[str, str], name: str, default: str = "", *, limit: 
 def query(name: str, default: str = "", *, limit: int = 200) -> str:
     """Return one value of the address of this request."""
     return single(request.args, name, default, limit=limit)
+
+
+def _check_no_card(_: Form, field: Field) -> None:
+    text = field.data or ""
+    if "phone" not in field.name and card_numbers.mask(text) != text:
+        raise ValidationError("This looks like a card number. Type it on the payment page only.")
 
 
 def _trimmed(value: Any) -> Any:

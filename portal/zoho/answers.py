@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
-from portal import clock
+from portal import card_numbers, clock
 from portal.zoho.errors import (
     CONCURRENCY_LIMIT,
     DAILY_LIMIT,
@@ -90,6 +90,7 @@ def _object_in(answer: Answer) -> Raw | None:
         found = json.loads(answer.body, parse_float=Decimal, parse_constant=_refuse)
         if b"\\u" in answer.body:
             found = _storable(found)
+        found = card_numbers.mask_within(found)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
