@@ -54,13 +54,14 @@ class Reader:
         """A reader, or None when the file was replaced while it was being opened."""
         if not path.exists():
             return None
-        connection = connect(path)
+        connection = None
         try:
+            connection = connect(path)
             return cls(path, connection, packer_of(connection))
-        except (
-            sqlite3.OperationalError
-        ):  # the file went after we looked: SQLite made an empty one in its place
-            connection.close()
+        except sqlite3.OperationalError:
+            # The file went after we looked: SQLite made an empty one in its place, or missed its journal.
+            if connection is not None:
+                connection.close()
             return None
 
 

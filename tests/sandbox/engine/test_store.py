@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sandbox import store as stores
 from sandbox.store import Store
 
 
@@ -78,6 +80,25 @@ def test_a_world_can_be_replaced_under_its_readers(store: Store) -> None:
     for thread in threads:
         thread.join()
     assert trouble == []
+
+
+def test_a_file_that_goes_while_it_is_opened_is_looked_for_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite says «disk I/O error» where the journal beside a file vanishes under it."""
+    with store.transaction() as tx:
+        tx.put("things", "1", {"a": 1})
+    real, failures = stores.connect, [sqlite3.OperationalError("disk I/O error")]
+
+    def connect(path: Path) -> sqlite3.Connection:
+        if failures:
+            raise failures.pop()
+        return real(path)
+
+    monkeypatch.setattr(stores, "connect", connect)
+    with store.read() as tx:
+        assert tx.get("things", "1") == {"a": 1}
+    assert not failures
 
 
 def test_a_replacement_that_fails_changes_nothing(store: Store) -> None:
