@@ -96,6 +96,8 @@ class Settings(BaseSettings):
     u13_last_four: Literal["string", "integer"] = "string"
     u13_card_type: bool = False
     u14_signature: Literal["hex", "HEX", "base64"] = "hex"
+    u14_form_spaces: Literal["plus", "percent"] = "plus"
+    u14_query_values: Literal["decoded", "raw"] = "decoded"
     u14_content_type: Literal["json", "charset", "form"] = "json"
     u15_iframe: Literal["deny", "allow"] = "deny"
     u16_uk_uae: bool = False

@@ -11,7 +11,7 @@ import json
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
 from sandbox import events
 from sandbox.store import Doc
@@ -40,7 +40,8 @@ def message(world: World, endpoint: Doc, event: Doc) -> Message:
     body, content_type = _body(world, endpoint, event)
     headers = {"Content-Type": content_type} | endpoint["headers"]
     if endpoint["secret"]:
-        signed = signing.string_to_sign(url, body, form=endpoint["payload_type"] == "form")
+        form, raw_query = endpoint["payload_type"] == "form", world.settings.u14_query_values == "raw"
+        signed = signing.string_to_sign(url, body, form=form, raw_query=raw_query)
         headers[signing.HEADER] = signing.signature(endpoint["secret"], signed, world.settings.u14_signature)
     return Message(endpoint["method"], url, headers, body)
 
@@ -50,7 +51,9 @@ def _body(world: World, endpoint: Doc, event: Doc) -> tuple[bytes, str]:
     if endpoint["payload"] == "event":
         return _json(events.envelope(world, event)), json_type
     if endpoint["payload_type"] == "form":
-        return urlencode(form_pairs(endpoint, event)).encode(), "application/x-www-form-urlencoded"
+        spaces = quote if world.settings.u14_form_spaces == "percent" else quote_plus
+        pairs = urlencode(form_pairs(endpoint, event), quote_via=spaces)
+        return pairs.encode(), "application/x-www-form-urlencoded"
     if endpoint["payload_type"] == "raw":
         return filled(endpoint["raw"], event, quoted=True).encode(), json_type
     return _json(event["data"]), json_type

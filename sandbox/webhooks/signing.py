@@ -16,14 +16,23 @@ HEADER = "X-Zoho-Webhook-Signature"
 SECRET_RULE = re.compile(r"[A-Za-z0-9]{12,50}")
 
 
-def string_to_sign(url: str, body: bytes, *, form: bool) -> bytes:
-    """Return the bytes that are signed when `body` is sent to `url`."""
-    pairs = parse_qsl(urlsplit(url).query, keep_blank_values=True)
+def string_to_sign(url: str, body: bytes, *, form: bool, raw_query: bool = False) -> bytes:
+    """Return the bytes that are signed when `body` is sent to `url`.
+
+    `raw_query` takes the address's pairs as they are written there: whether Zoho
+    decodes them is not known (U14).
+    """
+    query = urlsplit(url).query
+    pairs = _as_written(query) if raw_query else parse_qsl(query, keep_blank_values=True)
     if form:
         pairs += parse_qsl(body.decode(), keep_blank_values=True)
     # A stable sort: what Zoho does with a key that occurs twice is not known.
     text = "".join(key + value for key, value in sorted(pairs, key=lambda p: p[0]))
     return text.encode() + (b"" if form else body)
+
+
+def _as_written(query: str) -> list[tuple[str, str]]:
+    return [(key, value) for key, _, value in (each.partition("=") for each in query.split("&")) if key]
 
 
 def signature(secret: str, signed: bytes, encoding: str = "hex") -> str:

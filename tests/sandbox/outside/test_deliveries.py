@@ -94,6 +94,33 @@ def test_7_6_form_webhook_signs_the_decoded_pairs(bench: Bench, receiver: Receiv
     assert headers[HEADER] == signature(SECRET, b"customer_nameBowman Furnituretotal50")
 
 
+@pytest.mark.parametrize(("spaces", "body"), [("plus", b"who=Bowman+Co"), ("percent", b"who=Bowman%20Co")])
+def test_7_6_form_spaces_follow_switch_u14(
+    bench: Bench, receiver: Receiver, spaces: str, body: bytes
+) -> None:
+    bench.control("settings", {"u14_form_spaces": spaces})
+    hook(bench, receiver, payload="workflow", payload_type="form", form={"who": "Bowman Co"})
+    bench.emit("invoice_notification", invoice=INVOICE)
+    bench.pump()
+
+    headers, sent, _ = receiver.got[0]
+    assert sent == body
+    assert headers[HEADER] == signature(SECRET, b"whoBowman Co"), "signed as it is decoded"
+
+
+@pytest.mark.parametrize(("values", "signed"), [("decoded", b"toa b"), ("raw", b"toa%20b")])
+def test_7_6_query_values_are_signed_by_switch_u14(
+    bench: Bench, receiver: Receiver, values: str, signed: bytes
+) -> None:
+    bench.control("settings", {"u14_query_values": values})
+    hook(bench, receiver, url=receiver.url + "?to=a%20b")
+    bench.emit()
+    bench.pump()
+
+    headers, body, _ = receiver.got[0]
+    assert headers[HEADER] == signature(SECRET, signed + body)
+
+
 def test_7_1_raw_webhook_fills_its_placeholders(bench: Bench, receiver: Receiver) -> None:
     raw = '{"id":"${INVOICE.INVOICE_ID}","who":"${INVOICE.CUSTOMER_NAME}","none":"${INVOICE.X}"}'
     hook(bench, receiver, payload="workflow", payload_type="raw", raw=raw)
