@@ -92,7 +92,8 @@ def totals(tx: Tx, lines: list[Doc], customer: Doc) -> Doc:
             continue
         base = total(each["total"] for each in lines if each["tax_id"] == tax_id)
         amount = rounded(base * dec(tax["percentage"]) / 100, places)
-        taxes.append({"tax_id": tax_id, "name": tax["name"], "amount": text(amount)})
+        shown = f"{tax['name']} ({dec(tax['percentage']).normalize():f}%)"
+        taxes.append({"tax_id": tax_id, "name": shown, "amount": text(amount)})
     sub_total = total(each["total"] for each in lines)
     tax_total = total(each["amount"] for each in taxes)
     return {

@@ -13,6 +13,8 @@ from sandbox.tx import Doc, Tx
 if TYPE_CHECKING:
     from sandbox.world import World
 
+CUSTOMER_TAX = ("tax_id", "tax_name", "tax_percentage", "tax_type")
+
 
 def row(world: World, tx: Tx, sub: Doc) -> Doc:
     """One line of GET /subscriptions."""
@@ -166,17 +168,26 @@ def _plan(world: World, tx: Tx, sub: Doc) -> Doc:
         "pricing_scheme": "unit",
         "discount": 0,
         "discount_amount": 0,
+        "discount_formatted": "0.00",
         "discounts": [],
         "total": values.number(world, total),
         "setup_fee": values.number(world, plan.get("setup_fee")),
-        "tax_id": plan.get("tax_id", ""),
-        "tax_name": tax["name"] if tax else "",
-        "tax_percentage": values.number(world, tax["percentage"]) if tax else "",
-        "tax_type": "tax" if tax else "",
+        **{f"setup_fee_{name}": value for name, value in _tax_of(world, tax).items()},
+        **_tax_of(world, tax),
         "trial_days": plan.get("trial_days", 0),
         "billing_cycles": sub["cycles"],
         "tags": [],
         "item_custom_fields": [],
+    }
+
+
+def _tax_of(world: World, tax: Doc | None) -> Doc:
+    """A tax beside an item; a percentage that is not set is an empty string, not nought."""
+    return {
+        "tax_id": tax["tax_id"] if tax else "",
+        "tax_name": tax["name"] if tax else "",
+        "tax_percentage": values.number(world, tax["percentage"]) if tax else "",
+        "tax_type": "tax" if tax else "",
     }
 
 
@@ -205,15 +216,9 @@ def _addon(world: World, tx: Tx, item: Doc, sub: Doc) -> Doc:
 
 def _tax(world: World, tx: Tx, sub: Doc) -> Doc:
     tax = catalogue.tax(tx, sub["plan"].get("tax_id", ""))
-    if tax is None:
-        return {"tax_id": "", "tax_name": "", "tax_percentage": "", "is_taxable": False}
-    percentage = values.number(world, tax["percentage"])
-    return {
-        "tax_id": tax["tax_id"],
-        "tax_name": tax["name"],
-        "tax_percentage": percentage,
-        "is_taxable": True,
-    }
+    shown = _tax_of(world, tax)
+    shown.pop("tax_type")
+    return shown | {"is_taxable": tax is not None}
 
 
 def _coupon(world: World, tx: Tx, sub: Doc, held: Doc) -> Doc:
@@ -265,6 +270,7 @@ def _customer(customer: Doc) -> Doc:
         "zcrm_account_id": customer.get("zcrm_account_id", ""),
         "zcrm_contact_id": customer.get("zcrm_contact_id", ""),
         "is_taxable": customer.get("is_taxable", True),
+        **{name: customer.get(name, "") for name in CUSTOMER_TAX},
         "tags": [],
         "custom_fields": fields,
         "custom_field_hash": flat,

@@ -86,6 +86,13 @@ def test_2_1_creating_a_customer_says_added(company: Company) -> None:
     assert told["message"] == "The customer has been added."
 
 
+def test_2_3_success_is_code_0_with_200_or_201(company: Company) -> None:
+    made = company.call("POST", "/customers", {"display_name": "A", "email": "a@example.com"})
+    read = company.call("GET", "/customers")
+    assert (made.status_code, made.get_json()["code"]) == (201, 0)
+    assert (read.status_code, read.get_json()["code"], read.get_json()["message"]) == (200, 0, "success")
+
+
 @pytest.mark.parametrize(
     ("path", "refusal"),
     [
@@ -172,6 +179,13 @@ def test_2_8_what_was_sold_cannot_be_deleted(company: Company) -> None:
     assert company.refused("DELETE", f"/invoices/{sub['child_invoice_id']}")[0] == 400
 
 
+def test_8_1_customers_say_whether_zohos_portal_is_open_to_them(company: Company) -> None:
+    id_ = company.customer(is_portal_enabled=True)
+    assert company.get(f"/customers/{id_}")["customer"]["is_portal_enabled"] is True
+    row = company.get("/customers", filter_by="Status.PortalEnabled")["customers"][0]
+    assert (row["customer_id"], row["is_portal_invitation_accepted"]) == (id_, False)
+
+
 def test_9_the_organisation_is_a_test_organisation(company: Company) -> None:
     assert company.get("/organizations")["organizations"][0]["mode"] == "test"
 
@@ -198,6 +212,30 @@ def test_10_6_invoices_say_zipcode_where_customers_say_zip(company: Company) -> 
     assert row["billing_address"]["zipcode"] == "01001"
     assert "zip" not in row["billing_address"]
     assert company.get(f"/customers/{customer}")["customer"]["billing_address"]["zip"] == "01001"
+
+
+def test_10_8_an_email_finds_every_customer_that_has_it(company: Company) -> None:
+    ids = [company.customer(email="Twice@example.com") for _ in range(2)]
+    found = company.get("/customers", email="twice@example.com")["customers"]
+    assert [row["customer_id"] for row in found] == ids
+
+
+def test_10_10_times_are_in_the_organisations_zone_and_days_have_none(company: Company) -> None:
+    company.go_to("2027-07-01")
+    sub = company.subscribe()
+    assert sub["created_time"].endswith("-0400")
+    assert sub["activated_at"] == "2027-07-01"
+    organisation = company.get("/organizations")["organizations"][0]
+    assert organisation["time_zone"] == "America/New_York"
+
+
+@pytest.mark.parametrize(("whole", "written"), [("integer", '"price":0,'), ("float", '"price":0.0,')])
+def test_10_29_whole_amounts_come_with_and_without_a_point(
+    company: Company, whole: str, written: str
+) -> None:
+    company.switch(whole_money=whole)
+    id_ = company.subscribe("free")["subscription_id"]
+    assert written in company.call("GET", f"/subscriptions/{id_}").text
 
 
 @pytest.mark.parametrize("code", ["team plan", "team/plan", "Téam+plan?", "a//b", "x/markasactive"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from tests.contracts.company import Company
+from tests.contracts.company import GOOD, Company
 
 ROW = [
     "subscription_id",
@@ -116,9 +116,14 @@ PLAN = [
     "pricing_scheme",
     "discount",
     "discount_amount",
+    "discount_formatted",
     "discounts",
     "total",
     "setup_fee",
+    "setup_fee_tax_id",
+    "setup_fee_tax_name",
+    "setup_fee_tax_percentage",
+    "setup_fee_tax_type",
     "tax_id",
     "tax_name",
     "tax_percentage",
@@ -146,6 +151,16 @@ CUSTOMER = [
     "zcrm_contact_id",
     "tags",
     "is_taxable",
+]
+INVOICE_ROW = [
+    *("invoice_id", "invoice_number", "number", "status", "invoice_date", "due_date", "customer_id"),
+    *("customer_name", "email", "phone", "balance", "total", "currency_code", "currency_symbol"),
+    *("transaction_type", "reference_number", "ach_payment_initiated", "payment_expected_date"),
+    *("billing_address", "shipping_address", "billing_street", "billing_city", "billing_state"),
+    *("billing_country", "billing_zipcode", "is_viewed_by_client", "client_viewed_time"),
+    *("is_viewed_in_mail", "mail_first_viewed_time", "mail_last_viewed_time", "has_attachment"),
+    *("salesperson", "salesperson_name", "project_name", "country", "created_by", "created_time"),
+    "updated_time",
 ]
 FIELD = [
     "customfield_id",
@@ -195,9 +210,28 @@ def test_3_3_constants_of_the_recording(company: Company) -> None:
     assert re.fullmatch(r"SUB-\d{5}", sub["subscription_number"])
 
 
-def test_3_3_taxes_have_numeric_amounts(company: Company) -> None:
+def test_3_3_taxes_have_numeric_amounts_and_names_with_their_percentage(company: Company) -> None:
     sub = company.subscribe()
-    assert sub["taxes"] == [{"tax_id": sub["tax_id"], "tax_name": "Sales tax", "tax_amount": 3.92}]
+    assert sub["taxes"] == [{"tax_id": sub["tax_id"], "tax_name": "Sales tax (8%)", "tax_amount": 3.92}]
+
+
+def test_3_3_a_percentage_that_is_not_set_is_an_empty_string(company: Company) -> None:
+    product = company.get("/products")["products"][0]["product_id"]
+    body = {"plan_code": "untaxed", "name": "Untaxed", "recurring_price": 5, "interval": 1}
+    company.post("/plans", body | {"product_id": product})
+    assert company.subscribe("untaxed")["plan"]["tax_percentage"] == ""
+    assert company.subscribe()["plan"]["tax_percentage"] == 8
+
+
+def test_3_3_the_customer_inside_has_whole_addresses_and_flattened_fields(company: Company) -> None:
+    customer = company.customer(
+        billing_address={"street": "1 Main St"}, custom_fields=[{"label": "Region", "value": "West"}]
+    )
+    inside = company.subscribe(customer_id=customer)["customer"]
+    parts = {"attention", "street", "street2", "city", "state", "zip", "country", "phone", "fax"}
+    assert set(inside["billing_address"]) == set(inside["shipping_address"]) == parts
+    assert (inside["cf_region"], inside["cf_region_unformatted"]) == ("West", "West")
+    assert inside["custom_field_hash"]["cf_region"] == "West"
 
 
 def test_3_3_amount_is_with_tax_and_sub_total_without(company: Company) -> None:
@@ -247,6 +281,14 @@ def test_3_1_cancelling_says_canceled_and_the_status_cancelled(company: Company)
     assert told["message"] == "Your subscription has been canceled."
 
 
+def test_3_2_every_active_subscription_is_cancelled_at_once(company: Company) -> None:
+    tomorrow = (company.today() + timedelta(days=1)).isoformat()
+    for more in ({}, {"plan_code": "starter-m"}, {"starts_at": tomorrow}):
+        id_ = company.subscribe(**more)["subscription_id"]
+        told = company.post(f"/subscriptions/{id_}/cancel", cancel_at_end="false")
+        assert told["subscription"]["status"] == company.subscription(id_)["status"] == "cancelled"
+
+
 def test_3_4_a_live_offline_creation_is_live_from_today_for_one_interval(company: Company) -> None:
     company.go_to("2027-03-09")
     answer = company.call(
@@ -267,6 +309,25 @@ def test_3_5_a_quantity_change_makes_a_new_invoice_in_the_same_term(company: Com
     after = company.put(f"/subscriptions/{before['subscription_id']}", body)["subscription"]
     assert after["child_invoice_id"] != before["child_invoice_id"]
     assert after["current_term_ends_at"] == before["current_term_ends_at"]
+
+
+def test_4_1_updatecard_answers_200_where_the_others_answer_201(company: Company) -> None:
+    sub = company.subscribe()
+    asked = {"subscription_id": sub["subscription_id"], "auto_collect": True, "additional_param": "x"}
+    answer = company.call("POST", "/hostedpages/updatecard", asked)
+    assert (answer.status_code, answer.get_json()["hostedpage"]["action"]) == (200, "update_card")
+    other = company.call("POST", "/hostedpages/addpaymentmethod", {"customer_id": sub["customer_id"]})
+    assert other.status_code == 201
+
+
+def test_4_4_the_merchants_own_query_comes_first_and_the_pages_id_last(company: Company) -> None:
+    own = "planName=Team+monthly&nextBillingDate=14%2F02%2F2023&invoiceAmount=Rs.1.18"
+    asked = {"customer_id": company.customer(), "redirect_url": f"https://shop.example.com/done?{own}"}
+    page = company.post("/hostedpages/addpaymentmethod", asked)["hostedpage"]
+    form = {"act": "pay", "method": "card", "card_number": GOOD, "card_name": "Rosa Parks"}
+    path = page["url"].removeprefix(company.world.settings.base_url)
+    answer = company.client.post(path, data=form | {"expiry": "08/39", "cvv": "123"})
+    assert answer.location == f"https://shop.example.com/done?{own}&hostedpage_id={page['hostedpage_id']}"
 
 
 def test_4_2_a_hosted_page_is_created_with_both_ids_and_lives_one_hour(company: Company) -> None:
@@ -295,6 +356,11 @@ def test_6_1_rows_of_the_invoice_list_have_both_numbers(company: Company) -> Non
     row = company.get("/invoices")["invoices"][0]
     assert row["number"] == row["invoice_number"]
     assert re.fullmatch(r"INV-\d{6}", row["number"])
+
+
+def test_6_1_rows_of_the_invoice_list_have_the_recorded_keys(company: Company) -> None:
+    company.subscribe()
+    assert set(INVOICE_ROW) <= set(company.get("/invoices")["invoices"][0])
 
 
 def test_6_1_reading_and_writing_an_invoice_answer_in_two_shapes(company: Company) -> None:
@@ -339,6 +405,24 @@ def test_7_3_an_event_holds_its_payload_as_an_object(company: Company) -> None:
         assert payload[name] == event[name]
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", event["event_time"])
     assert event["event_source"] in ("user", "api")
+
+
+def test_7_3_the_source_is_the_api_or_the_user(company: Company) -> None:
+    sub = company.subscribe(card=None)
+    acted = {"kind": "void_invoice", "invoice_id": sub["child_invoice_id"]}
+    assert company.client.post("/_control/act", json=acted).status_code == 200
+    sources = {row["event_type"]: row["event_source"] for row in company.get("/events")["events"]}
+    assert (sources["subscription_created"], sources["invoice_voided"]) == ("api", "user")
+
+
+def test_7_5_subscription_cancelled_gains_and_loses_the_keys_of_the_answer(company: Company) -> None:
+    id_ = company.subscribe()["subscription_id"]
+    company.post(f"/subscriptions/{id_}/cancel", cancel_at_end="false")
+    newest = company.get("/events", sort_order="D")["events"][0]
+    told = company.get(f"/events/{newest['event_id']}")["event"]["payload"]["data"]["subscription"]
+    assert (newest["event_type"], told["status"]) == ("subscription_cancelled", "cancelled")
+    assert told["cancelled_at"] == company.today().isoformat()
+    assert "next_billing_at" not in told
 
 
 def test_7_5_subscription_created_is_what_the_api_shows(company: Company) -> None:
