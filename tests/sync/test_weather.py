@@ -32,6 +32,7 @@ WAITING = """
 select distinct object_kind, object_zoho_id from billing.inbox
 where state in ('pending', 'failed', 'applying')
 """
+HEALTHY = "update billing.call_budget set blocked_until = null, throttles = 0, breaker_state = 'closed'"
 VERSIONS = "select zoho_id, zoho_updated_at from billing.{} where zoho_updated_at is not null"
 
 
@@ -110,13 +111,19 @@ def happen(sandbox: Sandbox, dice: random.Random) -> None:
 def work(services: Services, conn: Any) -> None:
     """Do what a worker would, once for every object that waits."""
     for row in conn.execute(WAITING).fetchall():
+        let_the_pause_pass(conn)
         apply.apply(services, Subject(row["object_kind"], row["object_zoho_id"]))
+
+
+def let_the_pause_pass(conn: Any) -> None:
+    """The minute that a 429 or a row of failures costs is over at once; how long it is has its own tests."""
+    conn.execute(HEALTHY)
 
 
 def heal(services: Services, conn: Any) -> None:
     conn.execute("update billing.inbox set next_attempt_at = now() where state <> 'applied'")
-    conn.execute("update billing.call_budget set blocked_until = null, breaker_state = 'closed'")
     work(services, conn)
+    let_the_pause_pass(conn)
     for sweep in (feed.pull, reconcile.full):
         try:
             sweep(services)
