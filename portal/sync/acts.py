@@ -259,13 +259,8 @@ def _follow_customer(services: "Services", intent: Intent) -> None:
 
 
 def _read(services: "Services", kind: str, zoho_id: str) -> Any:
-    """Refresh one object. The act is done whatever happens here: webhook and sweeps catch up later."""
-    if not zoho_id:
-        return None
-    try:
-        return refresh.refresh(services, kind, zoho_id, source="command")
-    except PortalError:
-        return None
+    """Refresh one object, if there is one."""
+    return refresh.refresh(services, kind, zoho_id, source="command") if zoho_id else None
 
 
 def _method_field(kind: str) -> str:

@@ -8,6 +8,9 @@ looked up until it is known, and the page says "checking" meanwhile.
                      -> refused   Zoho said no, with its reason
                      -> unknown   no answer, or the process died: looked up by a job -> done | abandoned
 
+A ``done`` act is followed by reading what it touched; until that has happened it stays due, so that
+neither a dead process nor an absent Zoho leaves the page with what was there before.
+
 ``abandoned`` means that two looks, minutes apart, found no trace: the person may try again, with a
 new key. Each kind of act is a :class:`Act` in the table that :mod:`portal.sync.acts` keeps.
 """
@@ -15,26 +18,31 @@ new key. Each kind of act is a :class:`Act` in the table that :mod:`portal.sync.
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import structlog
 from psycopg.types.json import Jsonb
 
 from portal import activity, clock
 from portal.db import transaction
 from portal.db.transaction import Conn
-from portal.errors import Conflict, NotFound
+from portal.errors import Conflict, NotFound, PortalError
 from portal.zoho import errors as zoho_errors
 
 if TYPE_CHECKING:
     from portal.services import Services
 
+log = structlog.get_logger()
+
 LEASE = timedelta(seconds=60)
 FIRST_LOOK = timedelta(seconds=5)
 # Zoho's lists may lag behind its writes (FLT: up to 120 s), so "no trace" counts only after this.
 BELIEVE_ABSENCE_AFTER = timedelta(minutes=5)
+# What still cannot be read an hour later is left to reconciliation.
+FOLLOW_FOR = timedelta(hours=1)
 SETTLED = ("done", "refused", "abandoned")
 
 _INSERT = """
@@ -69,10 +77,13 @@ returning *
 """
 _DUE = """
 select id from billing.intents
-where state in ('ready', 'calling', 'unknown') and next_check_at <= %(now)s
+where state in ('ready', 'calling', 'unknown', 'done') and next_check_at <= %(now)s
   and (lease_until is null or lease_until <= %(now)s)
 order by next_check_at limit %(limit)s
 """
+_FOLLOWED = (
+    "update billing.intents set next_check_at = %(next_check_at)s where id = %(id)s and state = 'done'"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +105,7 @@ class Intent:
     problem: str
     attempts: int
     called_at: datetime | None
+    next_check_at: datetime | None
 
     @property
     def is_settled(self) -> bool:
@@ -111,7 +123,8 @@ class Act:
     """How one kind of intent is carried out.
 
     ``call`` asks Zoho and returns what to remember; ``look_up`` reads Zoho and returns the same when
-    the act has taken effect, else None; ``follow`` refreshes the mirror afterwards.
+    the act has taken effect, else None; ``follow`` refreshes the mirror afterwards, and raises
+    :class:`~portal.errors.PortalError` when it could not: then it is called again.
     """
 
     call: Callable[["Services", Intent], dict[str, Any]]
@@ -206,16 +219,14 @@ def perform(services: "Services", acts: dict[str, Act], intent_id: UUID) -> Inte
         return _settle(services, claimed, "unknown", next_check_at=clock.now() + FIRST_LOOK)
     except zoho_errors.ZohoError as refusal:
         return _settle(services, claimed, "refused", problem=refusal.message)
-    settled = _settle(services, claimed, "done", result=result)
-    act.follow(services, settled)
-    return settled
+    return _done(services, act, claimed, result)
 
 
 def resolve(services: "Services", acts: dict[str, Act], intent_id: UUID) -> Intent:
     """Find out what became of an intent that is not settled. Never repeats the act."""
     intent = _read(services, intent_id)
     if intent.is_settled:
-        return intent
+        return _follow(services, acts[intent.kind], intent) if intent.next_check_at else intent
     if intent.state == "ready":
         # Committed, and then the process died before it called: nothing was sent yet.
         return perform(services, acts, intent_id)
@@ -226,9 +237,7 @@ def resolve(services: "Services", acts: dict[str, Act], intent_id: UUID) -> Inte
         # What the act was about is gone at Zoho: there is no effect to be found, now or later.
         found = None
     if found is not None:
-        settled = _settle(services, intent, "done", result=found)
-        act.follow(services, settled)
-        return settled
+        return _done(services, act, intent, found)
     called_at = intent.called_at or clock.now()
     if clock.now() - called_at >= BELIEVE_ABSENCE_AFTER:
         return _settle(services, intent, "abandoned", problem="Zoho has no trace of it.")
@@ -252,6 +261,26 @@ def _claim(services: "Services", intent_id: UUID) -> Intent | None:
 def _read(services: "Services", intent_id: UUID) -> Intent:
     with transaction.as_worker(services.pool) as conn:
         return get(conn, intent_id)
+
+
+def _done(services: "Services", act: Act, intent: Intent, result: dict[str, Any]) -> Intent:
+    return _follow(
+        services, act, _settle(services, intent, "done", result=result, next_check_at=clock.now() + LEASE)
+    )
+
+
+def _follow(services: "Services", act: Act, intent: Intent) -> Intent:
+    """Bring home what a done act has changed; the act stays done whatever happens here."""
+    next_check_at = None
+    try:
+        act.follow(services, intent)
+    except PortalError as trouble:
+        age = clock.now() - (intent.called_at or clock.now())
+        log.warning("act not followed yet", intent=str(intent.id), problem=trouble.message)
+        next_check_at = clock.now() + max(FIRST_LOOK, age) if age < FOLLOW_FOR else None
+    with transaction.as_worker(services.pool) as conn:
+        conn.execute(_FOLLOWED, {"id": intent.id, "next_check_at": next_check_at})
+    return replace(intent, next_check_at=next_check_at)
 
 
 def _settle(

@@ -200,7 +200,7 @@ def free_card(shopper: Shopper) -> str:
     return f"/payment-methods/{_only(shopper, 'payment_methods', _UNUSED)}/removal"
 
 
-_UNUSED = """and zoho_id not in (select payment_method_zoho_id from billing.subscriptions)"""
+_UNUSED = "and gone_at is null and zoho_id not in (select payment_method_zoho_id from billing.subscriptions)"
 
 
 def colleagues_page(shopper: Shopper) -> str:

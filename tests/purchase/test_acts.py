@@ -233,6 +233,20 @@ def test_a_lost_answer_is_looked_up_and_the_page_says_so(owner: Shopper, fault: 
     assert shown.shows("Done, confirmed by Zoho" if settled == "done" else "It did not go through")
 
 
+def test_a_done_act_is_followed_until_the_mirror_shows_it(owner: Shopper) -> None:
+    """Zoho did it and then could not be read: the worker reads it later, no event needed."""
+    owner.visitor.get(address(owner, "/cancellation"))
+    owner.sandbox.control("faults", {"api": {"503": 1.0, "match": {"method": "GET"}}})
+    owner.visitor.submit(action=address(owner, "/cancellation"))
+    owner.sandbox.control("faults", {})
+    status = "select status from billing.subscriptions where account_id is not null"
+    assert (intents(owner, "cancel"), owner.rows(status)) == (["done"], [{"status": "live"}])
+    with later(minutes=2):
+        assert acts.resolve_due(owner.services) == 1
+        assert owner.rows(status) == [{"status": "non_renewing"}]
+        assert acts.resolve_due(owner.services) == 0
+
+
 def test_zohos_refusal_is_told_and_the_answers_are_kept(owner: Shopper) -> None:
     owner.visitor.get(address(owner, "/cancellation"))
     owner.sandbox.control("act", {"kind": "cancel", "subscription_id": there(owner)["subscription_id"]})

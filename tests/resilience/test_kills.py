@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,17 +16,26 @@ from tests.purchase.conftest import pay_at
 from tests.resilience.conftest import Killer
 
 POINTS = 20
+PATIENCE_SECONDS = 12
 
 
 def test_twenty_kills_within_purchases_lose_nothing(killable: Killer, enrol: Callable[[str], str]) -> None:
     emails = [f"kill{number}@example.com" for number in range(POINTS)]
     cookies = [enrol(email) for email in emails]
     for cookie in cookies:
+        person = OutsideVisitor(killable.stack.portal_url, cookie)
         with killable.within(1.5):
-            _buy(OutsideVisitor(killable.stack.portal_url, cookie))
+            where = _press_until_there(person, patience=PATIENCE_SECONDS)
+            if where:
+                _pay(person, where)
+        if not where:
+            # What died held a lease, or had sent something: it is looked up when its minutes are over.
+            killable.hurry()
+            _pay(person, _press_until_there(person, patience=60))
     assert len(killable.kills) == POINTS
 
-    until(lambda: _all_completed(killable, emails), seconds=180, what="every purchase to be confirmed")
+    killable.hurry()
+    until(lambda: _all_completed(killable, emails), seconds=60, what="every purchase to be confirmed")
     there = _subscriptions_at_zoho(killable)
     assert {email: len(there.get(email, [])) for email in emails} == dict.fromkeys(emails, 1)
     _assert_no_acknowledged_webhook_is_missing(killable)
@@ -42,16 +52,19 @@ def test_twenty_kills_within_purchases_lose_nothing(killable: Killer, enrol: Cal
 
 
 def _buy(person: OutsideVisitor) -> None:
-    """Buy like somebody who reloads when a page is broken, and who never comes back when the return is."""
-    where = _press_until_there(person)
+    _pay(person, _press_until_there(person, patience=60))
+
+
+def _pay(person: OutsideVisitor, where: str) -> None:
+    """Pay, and come back unless the way back is broken."""
     answer = pay_at(where)
     if answer.status_code == 303:
         target = urlsplit(answer.headers["Location"])
         person.get(f"{target.path}?{target.query}")
 
 
-def _press_until_there(person: OutsideVisitor) -> str:
-    """Press the button, again after every broken answer, until the payment page is known."""
+def _press_until_there(person: OutsideVisitor, *, patience: float) -> str:
+    """Press the button, again after every broken answer, until the payment page is known ("": it is not)."""
 
     def press() -> str:
         answer = person.send(person.get("/checkouts/new?plan=team-m"), "/checkouts")
@@ -64,7 +77,13 @@ def _press_until_there(person: OutsideVisitor) -> str:
         link = person.get(where).find("a", string=lambda text: bool(text and "payment page" in text))
         return str(link["href"]) if link else ""
 
-    return str(until(press, seconds=60, what="the payment page"))
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        where = press()
+        if where:
+            return where
+        time.sleep(0.2)
+    return ""
 
 
 def _rows(killer: Killer, statement: str) -> list[dict[str, Any]]:
@@ -125,10 +144,11 @@ def test_twenty_kills_within_plan_changes_have_one_effect_each(
     killable.kills.clear()
     for person in people:
         with killable.within(1.0):
-            until(lambda person=person: _doubled(person), seconds=90, what="the change to be accepted")
+            until(lambda person=person: _doubled(person), seconds=60, what="the change to be accepted")
     assert len(killable.kills) == POINTS
 
-    until(lambda: not _unsettled(killable), seconds=400, what="every act to be settled")
+    killable.hurry()
+    assert not _unsettled(killable)
     done = {row["email"] for row in _rows(killable, _DONE_CHANGES)}
     there = {one["customer"]["email"]: one for one in killable.stack.sandbox.state("subscriptions")}
     # Where the process died between its commit and its call nothing was sent, and the person was told so.
