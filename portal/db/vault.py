@@ -4,12 +4,13 @@ A secret of the Vault named like a setting in lower case (`zoho_client_secret`, 
 takes the place of that environment variable; what the Vault lacks stays as the environment says. Read
 once at start-up by the connection's own role, because only that one may see `vault.decrypted_secrets`:
 no request and no job ever becomes it.
+
+The portal only reads: whoever writes a secret with SQL sends it through the server's statement log (CRY-02).
 """
 
 from typing import Any
 
 import psycopg
-from psycopg import sql
 from psycopg.rows import dict_row
 
 from portal.config import Settings
@@ -28,8 +29,6 @@ NAMES = (
 )
 
 _READ = "select name, decrypted_secret from vault.decrypted_secrets where name = any (%(names)s)"
-_STORE = "select vault.create_secret(%(secret)s, %(name)s, 'billing portal')"
-_UPDATE = "select vault.update_secret(id, %(secret)s) from vault.secrets where name = %(name)s"
 
 
 def fill(settings: Settings) -> Settings:
@@ -55,15 +54,6 @@ def read(conn: psycopg.Connection[Any]) -> dict[str, str]:
     """Return the secrets that the Vault holds, by the name of their setting."""
     rows = conn.execute(_READ, {"names": list(NAMES)}).fetchall()
     return {row["name"]: row["decrypted_secret"] for row in rows if row["decrypted_secret"]}
-
-
-def store(conn: psycopg.Connection[Any], name: str, secret: str) -> None:
-    """Put a secret into the Vault, in place of the one of that name. Bound parameters only (CRY-02)."""
-    if name not in NAMES:
-        raise Misconfigured(f"{name} is not a secret that the portal reads from the Vault")
-    values = {"name": name, "secret": secret}
-    if not conn.execute(sql.SQL(_UPDATE), values).fetchall():
-        conn.execute(sql.SQL(_STORE), values)
 
 
 def _given(settings: Settings) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Figures of the whole installation, so every web process shows the same; take the
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 from prometheus_client import REGISTRY
@@ -24,6 +25,10 @@ select
   (select coalesce(jsonb_object_agg(status, n), '{}') from
      (select status, count(*) n from jobs.procrastinate_jobs
       where status in ('todo', 'doing', 'failed') group by status) s) as jobs,
+  (select coalesce(jsonb_agg(r), '[]') from (
+     select task_name as task, status::text, count(*) as runs, sum(greatest(attempts - 1, 0)) as retries
+     from (select task_name, status, attempts from jobs.procrastinate_jobs order by id desc limit 10000) j
+     where status not in ('todo', 'doing') group by task_name, status) r) as recent,
   (select min(received_at) from billing.inbox where state in ('pending', 'applying', 'failed')) as waiting,
   (select count(*) from billing.drift where repaired_at is null and acknowledged_at is null) as drift
 """
@@ -48,6 +53,7 @@ class QueueCollector(Collector):
         yield _by_state("portal_inbox", "Deliveries that are not applied, by state", row["inbox"])
         yield _by_state("portal_outbox", "Mails that are not sent, by state", row["outbox"])
         yield _by_state("portal_jobs", "Jobs, by status", row["jobs"])
+        yield from _recent(row["recent"])
         age = (clock.now() - row["waiting"]).total_seconds() if row["waiting"] else 0.0
         yield GaugeMetricFamily("portal_inbox_oldest_seconds", "Age of the oldest waiting delivery", age)
         yield GaugeMetricFamily("portal_drift_open", "Differences not repaired", row["drift"])
@@ -63,6 +69,24 @@ def register(pool: Pool) -> None:
     collector = QueueCollector(pool)
     REGISTRY.register(collector)
     _registered.append(collector)
+
+
+def _recent(found: list[dict[str, Any]]) -> Iterator[GaugeMetricFamily]:
+    """Tell how the newest 10,000 jobs ended: a bound that keeps a scrape cheap."""
+    runs = GaugeMetricFamily(
+        "portal_jobs_recent", "The newest finished jobs, by task and outcome", labels=["task", "status"]
+    )
+    retries = GaugeMetricFamily(
+        "portal_jobs_recent_retries", "How often those had to run again", labels=["task"]
+    )
+    again: dict[str, int] = {}
+    for row in found:
+        runs.add_metric([row["task"], row["status"]], row["runs"])
+        again[row["task"]] = again.get(row["task"], 0) + row["retries"]
+    for task, count in again.items():
+        retries.add_metric([task], count)
+    yield runs
+    yield retries
 
 
 def _by_state(name: str, text: str, counts: dict[str, int]) -> GaugeMetricFamily:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -72,6 +73,46 @@ def test_every_page_is_rendered_by_some_view() -> None:
         and f"{Path(name).parent}/" not in re.findall(r'"([a-z_/]+/)"', code + text)
     ]
     assert not orphans, f"no view and no template names them: {orphans}"
+
+
+def parts() -> set[tuple[str, str]]:
+    """Which blocks of which pages are rendered alone, when htmx asks for a part."""
+    found = set()
+    for path in (CHECKOUT / "portal").rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text())):
+            name = call.func if isinstance(call, ast.Call) else None
+            if not isinstance(call, ast.Call) or not isinstance(name, ast.Name) or name.id != "page":
+                continue
+            named = [keyword.value for keyword in call.keywords if keyword.arg == "block"]
+            words = [one.value for one in [*call.args[:2], *named] if isinstance(one, ast.Constant)]
+            if len(words) == 2:
+                found.add((str(words[0]), str(words[1])))
+    return found
+
+
+def named_above(tree: nodes.Template) -> set[str]:
+    """Names that a page imports or sets outside its blocks."""
+    found: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, nodes.FromImport):
+            found |= {each if isinstance(each, str) else each[1] for each in node.names}
+        elif isinstance(node, nodes.Assign) and isinstance(node.target, nodes.Name):
+            found.add(node.target.name)
+    return found
+
+
+def test_a_part_of_a_page_needs_nothing_from_the_pages_top(portal: Flask) -> None:
+    """What stands above the blocks is not run for a block alone, so its names would be missing there."""
+    chosen = parts()
+    assert len(chosen) >= 5
+    for name, block in chosen:
+        tree = portal.jinja_env.parse((CHECKOUT / "templates" / name).read_text())
+        top = named_above(tree)
+        (part,) = [one for one in tree.find_all(nodes.Block) if one.name == block]
+        used = {one.name for one in part.find_all(nodes.Name) if one.ctx == "load"}
+        given = {one.name for one in part.find_all(nodes.Name) if one.ctx != "load"}
+        missing = sorted((used - given) & top)
+        assert not missing, f"{name}, block {block}: {missing} stand above it"
 
 
 def test_forms_post_with_a_csrf_field() -> None:

@@ -48,7 +48,7 @@ class Killer:
         """Kill -9 ``web``, ``worker`` or ``postgres`` and bring it back."""
         self.kills.append(part)
         if part == "postgres":
-            self._kill_postgres()
+            kill_postgres(self.postgres)
         else:
             process = getattr(self.stack, part)
             process.kill()
@@ -95,17 +95,19 @@ class Killer:
         finally:
             blow.result()
 
-    def _kill_postgres(self) -> None:
-        assert self.postgres.process is not None
-        postmaster = psutil.Process(self.postgres.process.pid)
-        family = [postmaster, *postmaster.children(recursive=True)]
-        for one in family:
-            with suppress(psutil.NoSuchProcess):
-                one.kill()
-        self.postgres.process.wait()
-        # Its shared memory is free only when the last of them is gone.
-        psutil.wait_procs(family, timeout=20)
-        self.postgres.start()
+
+def kill_postgres(server: EmbeddedPostgres) -> None:
+    """Kill -9 the server with all its children, and start it again."""
+    assert server.process is not None
+    postmaster = psutil.Process(server.process.pid)
+    family = [postmaster, *postmaster.children(recursive=True)]
+    for one in family:
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+    server.process.wait()
+    # Its shared memory is free only when the last of them is gone.
+    psutil.wait_procs(family, timeout=20)
+    server.start()
 
 
 @pytest.fixture(scope="module")

@@ -105,9 +105,15 @@ def test_a_delivery_is_applied_at_once_and_sigterm_ends_the_worker(
     deliver(services, subject_of(sandbox), "e1")
     until(lambda: state_of(conn, "e1") == "applied", seconds=10, what="the delivery")
 
+    # JOB-07: what it has in hand is done before it goes.
+    sandbox.faults(api={"slow": 1.0, "slow_s": [1, 1]})
+    deliver(services, subject_of(sandbox), "e2")
+    until(lambda: state_of(conn, "e2") == "applying", what="the worker to begin")
     assert worker.popen is not None
     worker.popen.terminate()
     assert worker.popen.wait(25) == 0, worker.said(40)
+    assert state_of(conn, "e2") == "applied"
+    assert not conn.execute("select 1 from jobs.procrastinate_jobs where status = 'doing'").fetchall()
 
 
 def begin_and_die(services: Services, sandbox: Sandbox, conn: Any, first: Process, key: str) -> None:
