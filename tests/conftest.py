@@ -178,10 +178,14 @@ def stack_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stack(
     server: database.Server, stack_folder: Path, request: pytest.FixtureRequest, worker_id: str
 ) -> Iterator[processes.Stack]:
-    """Portal, worker and sandbox as processes, fresh for each module, on a database of their own."""
+    """Portal, worker and sandbox as processes, fresh for each module, on a database of their own.
+
+    A module's ``SETTINGS`` say what differs from the demo.
+    """
     name = f"{server.template}_{worker_id}_{request.node.name.removesuffix('.py').rpartition('/')[2]}"[:60]
     url = server.clone(name)
-    with processes.stack(stack_folder / name, url) as running:
+    changes = getattr(request.module, "SETTINGS", {})
+    with processes.stack(stack_folder / name, url, changes) as running:
         yield running
     server.drop(name)
 

@@ -217,10 +217,10 @@ def sandbox(folder: Path, env: dict[str, str]) -> Iterator[Sandbox]:
 
 
 @contextmanager
-def stack(folder: Path, database_url: str) -> Iterator[Stack]:
+def stack(folder: Path, database_url: str, changes: dict[str, str] | None = None) -> Iterator[Stack]:
     """Run everything that `make run` runs, on free ports and a database of the caller."""
     env = demo_settings(folder, database_url, portal=free_port(), sandbox=free_port(), smtp=free_port())
-    env = {**clean_environment(), **env}
+    env = {**clean_environment(), **env, **(changes or {})}
     with sandbox(folder, env) as zoho:
         web = _web(env, folder / "web.log")
         worker = Process("worker", _command("worker"), env, folder / "worker.log")
