@@ -57,6 +57,7 @@ UNKNOWN = {
     "cards": (MISSING, "Card does not exist.", 404),
     "bank_accounts": (MISSING, "Bank account does not exist.", 404),
     "contact_persons": (MISSING, "Contact person does not exist.", 404),
+    "organizations": (MISSING, "Organization does not exist.", 404),
     "notes": (MISSING, "Note does not exist.", 404),
 }
 

@@ -70,7 +70,9 @@ class Tx:
         limit: int | None = None,
         offset: int = 0,
     ) -> list[Doc]:
-        """Documents in order.  `where` compares columns: a value (=), a list (in), or (operator, value)."""
+        """Documents in order.  `where` compares columns: a value (=), a list (in), (operator, value), or
+        ("not in", (other kind, its column)).
+        """
         if not self._known(kind):
             return []
         picked, values = self._picked(kind, where, order, desc=desc)
@@ -80,6 +82,22 @@ class Tx:
         rows = self._connection.execute(sql, (*values, -1 if limit is None else limit, offset))
         unpack = self._packer.unpack
         return [unpack(row[0]) for row in rows]
+
+    def newest_of(
+        self, kinds: Iterable[str], *, by: str, where: Where | None = None, limit: int, offset: int = 0
+    ) -> list[tuple[str, str]]:
+        """Kind and id of documents of several kinds in one order, newest first."""
+        parts: list[str] = []
+        values: list[Any] = []
+        for kind in filter(self._known, kinds):
+            clause, bound = self._where(kind, where)
+            column = self._column(kind, by)
+            parts.append(f"SELECT '{kind}' AS kind, id, {column} AS by, seq FROM {kind}{clause}")  # noqa: S608
+            values += bound
+        if not parts:
+            return []
+        sql = f"{' UNION ALL '.join(parts)} ORDER BY by DESC, seq DESC, kind LIMIT ? OFFSET ?"
+        return [(row[0], row[1]) for row in self._connection.execute(sql, (*values, limit, offset))]
 
     def ids(
         self, kind: str, *, where: Where | None = None, order: str = "seq", limit: int | None = None
@@ -236,9 +254,15 @@ class Tx:
         names = list(where or {})
         choosy = [name for name in names if name.endswith(CHOOSY)]
         for name in names:
+            wanted = (where or {})[name]
+            if isinstance(wanted, tuple) and wanted[0] == "not in":
+                other, column = wanted[1]
+                if self._known(other):
+                    parts.append(f"{name} NOT IN (SELECT {self._column(other, column)} FROM {other})")  # noqa: S608
+                continue
             # beside a column that picks a handful no other index is of use; a plus keeps it from being taken
             plus = "+" if choosy and name not in choosy else ""
-            part, bound = _condition(plus + self._column(kind, name), (where or {})[name])
+            part, bound = _condition(plus + self._column(kind, name), wanted)
             parts.append(part)
             values += bound
         return (" WHERE " + " AND ".join(parts) if parts else ""), values

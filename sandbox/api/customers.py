@@ -25,7 +25,7 @@ LIST = Listing(
         "Inactive": {"status": "inactive"},
         "Gapps": {"status": "gapps"},
         "Crm": {"crm": ("!=", "")},
-        "NonSubscribers": {"status": "active"},
+        "NonSubscribers": {"id": ("not in", ("subscriptions", "customer_id"))},
         "PortalEnabled": {"portal": 1},
         "PortalDisabled": {"portal": 0},
     },
@@ -39,6 +39,7 @@ LIST = Listing(
     default_sort="customer_id",
     report="All Contacts",
 )
+REFERENCES = {"zcrm_account_id": "crm", "zcrm_contact_id": "crm_contact"}
 PERSON_TEXTS = ("first_name", "last_name", "mobile", "phone", "fax")
 
 
@@ -53,17 +54,17 @@ def create(world: World, tx: Tx) -> Response:
 def listed(world: World, tx: Tx) -> Response:
     """Every customer, filtered and searched."""
     found, context = LIST.page(tx, _search())
-    if request.args.get("filter_by", "").endswith("NonSubscribers"):
-        found = [
-            doc for doc in found if not tx.count("subscriptions", where={"customer_id": doc["customer_id"]})
-        ]
     return ok(customers=[people.customer_row(world, tx, doc) for doc in found], page_context=context)
 
 
 @get("/customers/reference/<reference_id>")
 def by_reference(world: World, tx: Tx, reference_id: str) -> Response:
     """One customer by its id in another system."""
-    found = tx.find("customers", where={"crm": reference_id}, limit=1)
+    column = REFERENCES.get(request.args.get("reference_id_type") or "zcrm_account_id")
+    if column is None:
+        raise bad("reference_id_type")
+    known = column in tx.columns("customers")
+    found = tx.find("customers", where={column: reference_id}, limit=1) if known else []
     if not found:
         raise unknown("customers")
     return ok(customer=people.customer(world, tx, found[0]))

@@ -6,6 +6,7 @@ from flask import Response
 
 from sandbox.api.routes import get
 from sandbox.envelope import ok
+from sandbox.errors import unknown
 from sandbox.money import CURRENCIES
 from sandbox.render import values
 from sandbox.tx import Doc, Tx
@@ -22,7 +23,9 @@ def listed(world: World, tx: Tx) -> Response:
 
 @get("/organizations/<organization_id>")
 def one(world: World, tx: Tx, organization_id: str) -> Response:
-    """The same, alone."""
+    """The same, alone; another one is none of ours."""
+    if organization_id != ORGANIZATION_ID:
+        raise unknown("organizations")
     return ok(organization=_organization(world, tx))
 
 

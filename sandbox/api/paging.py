@@ -17,6 +17,30 @@ LAST_PAGE = 10**7
 
 
 @dataclass(frozen=True)
+class Page:
+    """Which page is wanted, and how many rows it holds."""
+
+    number: int
+    size: int
+
+    @classmethod
+    def asked(cls) -> Page:
+        """The page that the request wants."""
+        size = min(LARGEST_PAGE, _whole("per_page", LARGEST_PAGE, LAST_PAGE))
+        return cls(_whole("page", 1, LAST_PAGE), size)
+
+    @property
+    def offset(self) -> int:
+        """Where it begins; weather may have moved the rows since the page before."""
+        shift: int = request.environ.get("sandbox.shift", 0)
+        return max(0, (self.number - 1) * self.size + shift)
+
+    def context(self, *, has_more: bool) -> Doc:
+        """What every `page_context` begins with."""
+        return {"page": self.number, "per_page": self.size, "has_more_page": has_more}
+
+
+@dataclass(frozen=True)
 class Listing:
     """What one list can be filtered and sorted by."""
 
@@ -30,10 +54,7 @@ class Listing:
 
     def page(self, tx: Tx, where: dict[str, Any] | None = None) -> tuple[list[Doc], Doc]:
         """The documents of the asked page, and its context."""
-        number, size = (
-            _whole("page", 1, LAST_PAGE),
-            min(LARGEST_PAGE, _whole("per_page", LARGEST_PAGE, LAST_PAGE)),
-        )
+        page = Page.asked()
         asked = request.args.get("filter_by", "")
         wanted = self._filter(asked) | (where or {})
         sort = request.args.get("sort_column", "")
@@ -44,18 +65,15 @@ class Listing:
             where=wanted,
             order=self.sorts.get(sort, "seq"),
             desc=order == "D",
-            limit=size + 1,
-            offset=_offset(number, size),
+            limit=page.size + 1,
+            offset=page.offset,
         )
-        context: Doc = {
-            "page": number,
-            "per_page": size,
-            "has_more_page": len(found) > size,
+        context = page.context(has_more=len(found) > page.size) | {
             "applied_filter": asked or (f"{self.prefix}.All" if self.prefix else ""),
             "sort_column": sort,
             "sort_order": "D" if order == "D" else "A",
         }
-        return found[:size], context | ({"report_name": self.report} if self.report else {})
+        return found[: page.size], context | ({"report_name": self.report} if self.report else {})
 
     def _filter(self, asked: str) -> dict[str, Any]:
         if not asked or not self.filters:
@@ -66,12 +84,6 @@ class Listing:
         if chosen is None:
             raise bad("filter_by")
         return chosen
-
-
-def _offset(number: int, size: int) -> int:
-    """Where the page begins; weather may have moved the rows since the page before."""
-    shift: int = request.environ.get("sandbox.shift", 0)
-    return max(0, (number - 1) * size + shift)
 
 
 def _whole(name: str, default: int, most: int) -> int:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from flask import Response, request
 
-from sandbox.api.paging import Listing
+from sandbox.api.paging import Page
 from sandbox.api.routes import get
 from sandbox.engine import ledger
 from sandbox.envelope import ok
@@ -73,28 +72,29 @@ TYPES: dict[str, tuple[str, Shown]] = {
 
 @get("/transactions")
 def listed(world: World, tx: Tx) -> Response:
-    """Invoices, payments, credit notes and refunds, newest first; one page is merged from a page of each
-    kind.
-    """
+    """Invoices, payments, credit notes and refunds in one list, newest first."""
     asked = request.args.get("filter_by", "TransactionType.All").removeprefix("TransactionType.").upper()
     if asked not in (*TYPES, "ALL"):
         raise bad("filter_by")
+    wanted = {kind: shown for name, (kind, shown) in TYPES.items() if asked in ("ALL", name)}
     customer_id = request.args.get("customer_id")
-    where: dict[str, Any] = {"customer_id": customer_id} if customer_id else {}
-    rows: list[Doc] = []
-    context: Doc = {}
-    more = False
-    for name, (kind, shown) in TYPES.items():
-        if asked not in ("ALL", name):
-            continue
-        found, context = Listing(kind, sorts={"date": "date"}, default_sort="date", default_order="D").page(
-            tx, where
-        )
-        more = more or context["has_more_page"]
-        rows += [shown(world, doc) | {"date": doc["date"]} for doc in found]
-    rows.sort(key=lambda row: str(row["date"]), reverse=True)
-    applied = {
-        "has_more_page": more,
+    page = Page.asked()
+    found = tx.newest_of(
+        wanted,
+        by="date",
+        where={"customer_id": customer_id} if customer_id else {},
+        limit=page.size + 1,
+        offset=page.offset,
+    )
+    rows = [_row(world, tx, kind, id_, wanted[kind]) for kind, id_ in found[: page.size]]
+    context = page.context(has_more=len(found) > page.size) | {
         "applied_filter": f"TransactionType.{asked.title() if asked == 'ALL' else asked}",
+        "sort_column": "date",
+        "sort_order": "D",
     }
-    return ok(transactions=rows, page_context=context | applied)
+    return ok(transactions=rows, page_context=context)
+
+
+def _row(world: World, tx: Tx, kind: str, id_: str, shown: Shown) -> Doc:
+    doc = tx.get(kind, id_) or {}
+    return shown(world, doc) | {"date": doc["date"]}

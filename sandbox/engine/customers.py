@@ -91,6 +91,7 @@ def save(world: World, tx: Tx, doc: Doc) -> Doc:
         updated=doc["updated"],
         portal=int(bool(doc.get("is_portal_enabled"))),
         crm=doc.get("zcrm_account_id", ""),
+        crm_contact=doc.get("zcrm_contact_id", ""),
     )
     return doc
 

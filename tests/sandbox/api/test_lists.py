@@ -152,3 +152,46 @@ def test_transactions_by_type_and_customer(company: Company) -> None:
     company.subscribe()
     rows = company.get("/transactions", filter_by="TransactionType.PAYMENT", customer_id=sub["customer_id"])
     assert [row["type"] for row in rows["transactions"]] == ["payment"]
+
+
+def test_transactions_of_all_types_fill_their_pages_in_one_order(company: Company) -> None:
+    for _ in range(3):
+        company.subscribe()
+        company.wait(1)
+    pages = [company.get("/transactions", per_page=2, page=number) for number in (1, 2, 3)]
+    assert [len(page["transactions"]) for page in pages] == [2, 2, 2]
+    assert [page["page_context"]["has_more_page"] for page in pages] == [True, True, False]
+    rows = [row for page in pages for row in page["transactions"]]
+    assert rows == company.get("/transactions")["transactions"]
+    assert [row["date"] for row in rows] == sorted((row["date"] for row in rows), reverse=True)
+    assert company.get("/transactions", customer_id="nobody")["transactions"] == []
+
+
+def test_customers_without_subscriptions_fill_their_pages(company: Company) -> None:
+    assert company.get("/customers", filter_by="Status.NonSubscribers")["customers"] == []
+    ids = []
+    for _ in range(3):
+        company.subscribe()
+        ids.append(company.customer())
+    pages = [
+        company.get("/customers", filter_by="Status.NonSubscribers", per_page=2, page=number)
+        for number in (1, 2)
+    ]
+    assert [[row["customer_id"] for row in page["customers"]] for page in pages] == [ids[:2], ids[2:]]
+    assert [page["page_context"]["has_more_page"] for page in pages] == [True, False]
+
+
+def test_customers_are_found_by_either_id_of_the_crm(company: Company) -> None:
+    id_ = company.customer(zcrm_account_id="44001", zcrm_contact_id="44002")
+    for kind, reference in (("zcrm_account_id", "44001"), ("zcrm_contact_id", "44002")):
+        found = company.get(f"/customers/reference/{reference}", reference_id_type=kind)
+        assert found["customer"]["customer_id"] == id_
+    assert (
+        company.refused("GET", "/customers/reference/44002", reference_id_type="zcrm_account_id")[1] == 3004
+    )
+    assert company.refused("GET", "/customers/reference/44002", reference_id_type="other")[:2] == (400, 2)
+
+
+def test_another_organisation_is_none_of_ours(company: Company) -> None:
+    assert company.get("/organizations/10000001")["organization"]["organization_id"] == "10000001"
+    assert company.refused("GET", "/organizations/10000002")[:2] == (404, 1002)
