@@ -12,7 +12,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.contracts.spec import Schema
+from tests.contracts.spec import Operation, Schema
 
 WORDS = st.text(
     st.characters(codec="utf-8", categories=["L", "N", "Zs", "P"]), min_size=1, max_size=30
@@ -99,3 +99,18 @@ def _object(schema: Schema, fixed: dict[str, Any]) -> st.SearchStrategy[Any]:
         chosen = always if name in needed or name in MEANT else sometimes
         chosen[name] = drawn(inner, fixed, name)
     return st.fixed_dictionaries(always, optional=sometimes)
+
+
+def queried(operation: Operation, fixed: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """A query that the specs allow: what the case needs, any filter, any page."""
+    free = {
+        "filter_by": st.sampled_from(operation.filtered or ["All"]),
+        "send": st.sampled_from(["true", "false"]),
+        "customer_id": st.just("5120000000009999"),
+        "product_id": st.just("5120000000009999"),
+    }
+    named = {each.name: free[each.name] for each in operation.query if each.name in free}
+    if operation.method == "GET" and not operation.path.endswith("}"):
+        named |= {"page": st.integers(1, 3), "per_page": st.integers(1, 500)}
+    always = {name: st.just(value) for name, value in fixed.items()}
+    return st.fixed_dictionaries(always, optional={n: v for n, v in named.items() if n not in fixed})

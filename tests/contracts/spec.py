@@ -4,6 +4,8 @@ say so.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -19,6 +21,21 @@ Schema = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class Parameter:
+    """One parameter of a query; what its prose says is `told`."""
+
+    name: str
+    told: str
+    example: str
+
+    def filters(self) -> list[str]:
+        """The values of a `filter_by` that the prose allows."""
+        prefix = self.example.partition(".")[0]
+        codes = re.findall(r"<code>\s*([\w.]+)\s*</code>", self.told)
+        return [code if "." in code else f"{prefix}.{code}" for code in codes if code != self.name]
+
+
+@dataclass(frozen=True)
 class Operation:
     """One operation of one file."""
 
@@ -28,11 +45,17 @@ class Operation:
     status: int
     answer: Schema = field(hash=False, compare=False)
     asked: Schema | None = field(default=None, hash=False, compare=False)
+    query: tuple[Parameter, ...] = field(default=(), hash=False, compare=False)
 
     @property
     def name(self) -> str:
         """How it is called in cases and exceptions."""
         return f"{self.method} {self.path}"
+
+    @property
+    def filtered(self) -> list[str]:
+        """What its `filter_by` may be; nothing where it has none."""
+        return [value for each in self.query if each.name == "filter_by" for value in each.filters()]
 
     def __str__(self) -> str:
         return f"{self.file}: {self.name}"
@@ -55,8 +78,19 @@ def _operations(path: Path) -> list[Operation]:
             status = next(iter(described["responses"]))
             answer = _content(document, described["responses"][status]) or {}
             asked = _content(document, described.get("requestBody", {}))
-            made.append(Operation(path.stem, method.upper(), url, int(status), answer, asked))
+            query = tuple(_parameters(document, described))
+            made.append(Operation(path.stem, method.upper(), url, int(status), answer, asked, query))
     return made
+
+
+def _parameters(document: Schema, described: Schema) -> Iterator[Parameter]:
+    for each in resolved(document, described.get("parameters", [])):
+        if each["in"] == "query":
+            example = str(each.get("example", ""))
+            yield Parameter(each["name"], str(each.get("description", "")), example)
+    prose = str(described.get("description", ""))
+    if "allowed values for <code>filter_by</code> are Status." in prose:  # customers: in prose alone
+        yield Parameter("filter_by", prose, "Status.All")
 
 
 def _content(document: Schema, holder: Schema) -> Schema | None:
