@@ -1,4 +1,8 @@
-"""Each page at full size, beside its bare queries plus an empty template; its statements and its bytes."""
+"""Each page at full size, beside its bare queries plus an empty template; its statements and its bytes.
+
+Page and bare app run in this process, one after the other and again, so that whatever else the machine does
+meets both alike; what a browser waits for is measured against the running web server.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +16,68 @@ from unittest.mock import patch
 import psycopg
 import requests
 from flask import Flask, render_template_string
+from werkzeug.test import Client, TestResponse
 
-from bench.timing import milliseconds, percentile
+from bench.fill import fill
+from bench.timing import milliseconds, percentile, side_by_side
+from bench.views import View, list_views
 from portal.app import create_app
 from portal.config import Settings
 from portal.db.pool import open_pool
 from tests.harness.processes import Stack
-from tests.visitor import Visitor
 
-PAGES = {
-    "overview": "/",
-    "plans": "/plans",
-    "subscriptions": "/subscriptions",
-    "invoices": "/invoices",
-    "payment_methods": "/payment-methods",
-    "account": "/account",
-}
 Statement = tuple[Any, Any]
+Figures = dict[str, float]
+PACKED = {"Accept-Encoding": "gzip"}
+
+
+def measure(stack: Stack, accounts: int, invoices_each: int, runs: int) -> Figures:
+    """Fill the mirror, then measure every page in this process (server time) and over HTTP."""
+    special = fill(stack.database_url, accounts=accounts, invoices_each=invoices_each)
+    portal = create_app(Settings.model_validate({name.lower(): value for name, value in stack.env.items()}))
+    measured = {
+        view.name: _measured(stack, portal, view, runs)
+        for view in list_views(portal, stack.database_url, *special)
+    }
+    portal.extensions["services"].close()
+    figures = {
+        f"page_{name}_{key}": value for name, found in measured.items() for key, value in found.items()
+    }
+    return figures | {
+        "pages": len(measured),
+        "pages_most_times_bare": max(found["times_bare"] for found in measured.values()),
+        "pages_most_p95_ms": max(found["p95_ms"] for found in measured.values()),
+        "pages_most_statements": max(found["statements"] for found in measured.values()),
+        "first_view_most_bytes": max(found["first_view_bytes"] for found in measured.values()),
+        "first_view_with_script_most_bytes": max(found["with_script_bytes"] for found in measured.values()),
+    }
+
+
+def _measured(stack: Stack, portal: Flask, view: View, runs: int) -> Figures:
+    browser = portal.test_client()
+    browser.set_cookie("session", view.cookie, domain="127.0.0.1")
+
+    def fetch() -> TestResponse:
+        return browser.get(view.path, base_url=stack.portal_url, headers=PACKED)
+
+    with recorded() as statements:
+        answer = fetch()
+    assert answer.status_code == 200, f"{view.path}: {answer.status_code}"
+    with _bare(stack, statements) as bare, requests.Session() as session:
+        session.cookies.set("session", view.cookie)
+        page, least = side_by_side(fetch, lambda: bare.get("/"), runs)
+        waited = milliseconds(lambda: session.get(stack.portal_url + view.path, timeout=10), runs)
+    return {
+        "p50_ms": percentile(waited, 0.5),
+        "p95_ms": percentile(waited, 0.95),
+        "server_p50_ms": percentile(page, 0.5),
+        "server_p95_ms": percentile(page, 0.95),
+        "bare_p50_ms": percentile(least, 0.5),
+        "bare_p95_ms": percentile(least, 0.95),
+        "times_bare": round(percentile(page, 0.95) / percentile(least, 0.95), 2),
+        "statements": len(statements),
+        **_weighed(browser, stack.portal_url, answer),
+    }
 
 
 @contextmanager
@@ -38,53 +87,17 @@ def recorded() -> Iterator[list[Statement]]:
     plain: Callable[..., Any] = psycopg.Cursor.execute
 
     def execute(cursor: Any, query: Any, params: Any = None, **options: Any) -> Any:
-        statements.append((query, params))
+        if query:  # the pool's own question whether a connection lives is an empty one
+            statements.append((query, params))
         return plain(cursor, query, params, **options)
 
     with patch.object(psycopg.Cursor, "execute", execute):
         yield statements
 
 
-def measure(stack: Stack, runs: int) -> dict[str, float]:
-    """Measure every page as Ada, in this process (server time) and over HTTP (what a browser waits for)."""
-    portal = create_app(Settings.model_validate({name.lower(): value for name, value in stack.env.items()}))
-    ada = Visitor(portal)
-    ada.sign_in("ada@example.com")
-    jar = ada.client._cookies or {}  # noqa: SLF001 - werkzeug's client shows cookies one by one only
-    cookies = {cookie.key: cookie.value for cookie in jar.values()}
-    figures: dict[str, float] = {}
-    with requests.Session() as browser:
-        browser.cookies.update(cookies)
-        for name, path in PAGES.items():
-            figures |= _page(stack, ada, browser, name, path, runs)
-    figures["first_view_bytes"] = _first_view(stack, cookies)
-    return figures
-
-
-def _page(
-    stack: Stack, ada: Visitor, browser: requests.Session, name: str, path: str, runs: int
-) -> dict[str, float]:
-    address = stack.portal_url + path
-    assert browser.get(address, timeout=10, allow_redirects=False).status_code == 200, path
-    with recorded() as statements:
-        assert ada.client.get(path, base_url=ada.base_url).status_code == 200
-    bare = _bare_app(stack, statements).test_client()
-    assert bare.get("/").status_code == 200
-    page = milliseconds(lambda: ada.client.get(path, base_url=ada.base_url), runs)
-    least = milliseconds(lambda: bare.get("/"), runs)
-    waited = milliseconds(lambda: browser.get(address, timeout=10), runs)
-    return {
-        f"page_{name}_p50_ms": percentile(waited, 0.5),
-        f"page_{name}_p95_ms": percentile(waited, 0.95),
-        f"page_{name}_server_p95_ms": percentile(page, 0.95),
-        f"page_{name}_bare_p95_ms": percentile(least, 0.95),
-        f"page_{name}_times_bare": round(percentile(page, 0.95) / percentile(least, 0.95), 2),
-        f"page_{name}_statements": len(statements),
-    }
-
-
-def _bare_app(stack: Stack, statements: list[Statement]) -> Flask:
-    """Build an app whose one page sends the same statements and renders nothing."""
+@contextmanager
+def _bare(stack: Stack, statements: list[Statement]) -> Iterator[Client]:
+    """Hand out an app whose one page sends the same statements and renders nothing."""
     app = Flask("bare")
     pool = open_pool(stack.database_url, name="bench", max_size=2)
 
@@ -97,12 +110,20 @@ def _bare_app(stack: Stack, statements: list[Statement]) -> Flask:
                     cursor.fetchall()
         return render_template_string("")
 
-    return app
+    try:
+        yield app.test_client()
+    finally:
+        pool.close()
 
 
-def _first_view(stack: Stack, cookies: dict[str, str]) -> int:
-    """Count what the overview and its style sheets weigh on the wire, compressed."""
-    html = requests.get(stack.portal_url + "/", cookies=cookies, timeout=10).text
-    sheets = re.findall(r'<link[^>]+href="([^"]+\.css)"', html)
-    texts = [html, *(requests.get(stack.portal_url + sheet, timeout=10).text for sheet in sheets)]
-    return sum(len(gzip.compress(text.encode(), 6)) for text in texts)
+def _weighed(browser: Client, base_url: str, answer: TestResponse) -> Figures:
+    """Count what a first view weighs on the wire: the page and its style sheet, and its script on top."""
+    html = gzip.decompress(answer.data).decode()
+    others = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', html))
+    weights = {name: len(browser.get(name, base_url=base_url, headers=PACKED).data) for name in others}
+    styles = sum(size for name, size in weights.items() if name.endswith(".css"))
+    return {
+        "first_view_bytes": len(answer.data) + styles,
+        "with_script_bytes": len(answer.data) + sum(weights.values()),
+        "requests": 1 + len(others),
+    }

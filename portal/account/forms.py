@@ -1,11 +1,14 @@
 """The forms of the account room."""
 
 from functools import lru_cache
+from typing import Any
 from zoneinfo import available_timezones
 
+from markupsafe import Markup
 from wtforms import RadioField, SelectField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
+from wtforms.widgets import Select
 
 from portal.web import fields
 from portal.web.acting import ActForm
@@ -45,10 +48,28 @@ def time_zones() -> list[tuple[str, str]]:
     return [("UTC", "UTC"), *((zone, zone.replace("_", " ")) for zone in places)]
 
 
+class RememberedSelect(Select):  # type: ignore[misc]  # WTForms has no types
+    """Draws six hundred choices that never change once for each answer, not once a page."""
+
+    _MOST = 64
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._drawn: dict[tuple[Any, ...], Markup] = {}
+
+    def __call__(self, field: SelectField, **attributes: Any) -> Markup:
+        key = (field.name, field.data, *sorted(attributes.items()))
+        if key not in self._drawn:
+            if len(self._drawn) >= self._MOST:
+                self._drawn.clear()
+            self._drawn[key] = super().__call__(field, **attributes)
+        return self._drawn[key]
+
+
 class ProfileForm(BaseForm):
     name = fields.name_field()
     locale = SelectField("Numbers and dates", choices=_choices(LOCALES))
-    time_zone = SelectField("Time zone", choices=lambda: _choices(time_zones()))
+    time_zone = SelectField("Time zone", choices=lambda: _choices(time_zones()), widget=RememberedSelect())
 
 
 class PasswordChangeForm(BaseForm):

@@ -20,6 +20,14 @@ def own(subscription_id: UUID) -> Row:
         return acting.get_subscription(conn, subscription_id, signed_in_account().id)
 
 
+def own_with_methods(subscription_id: UUID) -> tuple[Row, list[Row]]:
+    """Return the subscription and what it could be paid with. Raises :class:`~portal.errors.NotFound`."""
+    services, person, account = current_services(), signed_in_session().person, signed_in_account()
+    with transaction.as_member(services.pool, person.user_id) as conn:
+        row = acting.get_subscription(conn, subscription_id, account.id)
+        return row, acting.list_methods(conn, account.id)
+
+
 def options_of(row: Row) -> Options:
     """Return what may be done with it now."""
     return options.of_subscription(row, current_services().settings)

@@ -9,15 +9,12 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired
 
 from portal.billing import payment_method as words
-from portal.db import transaction
-from portal.mirror import acting
 from portal.subscriptions import looking
 from portal.subscriptions.confirming import Question, answer, ask
 from portal.subscriptions.looking import Row
 from portal.subscriptions.room import blueprint
 from portal.web import guard, hosted
 from portal.web.acting import ActForm
-from portal.web.current import current_services, signed_in_account, signed_in_session
 
 NEW = "new"
 _NOT_OPEN = "How this subscription is paid cannot be changed now."
@@ -32,8 +29,8 @@ class MethodForm(ActForm):
 @blueprint.get("/subscriptions/<uuid:subscription_id>/payment-method")
 @guard.member("billing")
 def show_payment_method(subscription_id: UUID) -> Response:
-    row = looking.own(subscription_id)
-    form = _form(MethodForm(formdata=None))
+    row, methods = looking.own_with_methods(subscription_id)
+    form = _form(MethodForm(formdata=None), methods)
     form.method.data = row["payment_method_zoho_id"] or NEW
     return ask(row, _question(row), form)
 
@@ -41,8 +38,8 @@ def show_payment_method(subscription_id: UUID) -> Response:
 @blueprint.post("/subscriptions/<uuid:subscription_id>/payment-method")
 @guard.member("billing")
 def choose_payment_method(subscription_id: UUID) -> BaseResponse:
-    row = looking.own(subscription_id)
-    form = _form(MethodForm())
+    row, methods = looking.own_with_methods(subscription_id)
+    form = _form(MethodForm(), methods)
     if form.method.data == NEW:
         looking.demand(looking.options_of(row).choose_method, row, _NOT_OPEN)
         choice = {"subscription_zoho_id": row["zoho_id"]}
@@ -50,10 +47,7 @@ def choose_payment_method(subscription_id: UUID) -> BaseResponse:
     return answer(row, _question(row), form)
 
 
-def _form(form: MethodForm) -> MethodForm:
-    services, person = current_services(), signed_in_session().person
-    with transaction.as_member(services.pool, person.user_id) as conn:
-        methods = acting.list_methods(conn, signed_in_account().id)
+def _form(form: MethodForm, methods: list[Row]) -> MethodForm:
     # Zoho attaches cards by id; a bank account is attached on its own page (facts.md 3.6, 5.5).
     cards = [
         SelectChoice(method["zoho_id"], words.name(method)) for method in methods if method["kind"] == "card"

@@ -3,6 +3,7 @@
 Reads only, as portal_staff. Every figure comes from rows that a page can list (look.md, staff pages).
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from portal.db.transaction import Conn
 
 Row = dict[str, Any]
 
+_WORD = re.compile(r"\w+")
 BEHIND = timedelta(minutes=5)
 WORKER_SILENT = timedelta(minutes=1)
 COMPARED = timedelta(hours=26)
@@ -21,34 +23,47 @@ COMPARED = timedelta(hours=26)
 # One round trip for the whole overview.
 _FIGURES = """
 select
-  (select coalesce(jsonb_object_agg(state, n), '{}') from
-     (select state, count(*) n from billing.inbox
-      where state <> 'applied' or received_at > %(day)s group by state) s) as inbox,
+  (select coalesce(jsonb_object_agg(state, n), '{}') from (
+     select state, count(*) n from billing.inbox
+     where state in ('pending', 'applying', 'failed') group by state
+     union all
+     select state, count(*) from billing.inbox where state in ('dead', 'ignored') group by state
+     union all
+     select state, count(*) from billing.inbox
+     where state = 'applied' and received_at > %(day)s group by state) s) as inbox,
   (select min(received_at) from billing.inbox
    where state in ('pending', 'applying', 'failed')) as oldest_waiting,
   (select max(received_at) from billing.inbox where kind = 'webhook') as last_webhook_at,
   (select percentile_cont(0.95) within group (order by extract(epoch from applied_at - received_at))
-     from billing.inbox where applied_at > %(day)s and kind = 'webhook')::float as lag_p95_s,
+     from billing.inbox
+     where received_at > %(day)s and applied_at is not null and kind = 'webhook')::float as lag_p95_s,
   (select count(*) from billing.inbox
    where 'previous_secret' = any (flags) and received_at > %(day)s) as old_secret,
   (select count(*) from billing.drift where repaired_at is null and acknowledged_at is null) as drift_open,
   (select max(found_at) from billing.drift) as drift_last_at,
   (select count(*) from billing.drift where found_at > %(week)s) as drift_week,
   (select count(*) from billing.intents where state = 'unknown') as intents_unknown,
-  (select coalesce(jsonb_object_agg(state, n), '{}') from
-     (select state, count(*) n from billing.outbox
-      where state <> 'sent' or sent_at > %(day)s group by state) s) as mail,
+  (select coalesce(jsonb_object_agg(state, n), '{}') from (
+     select state, count(*) n from billing.outbox where state <> 'sent' group by state
+     union all
+     select state, count(*) from billing.outbox
+     where state = 'sent' and sent_at > %(day)s group by state) s) as mail,
   (select max(last_heartbeat) from jobs.procrastinate_workers) as worker_seen_at,
   (select to_jsonb(b) from billing.call_budget b limit 1) as budget,
   (select jsonb_build_object('failed_at', failed_at, 'failure', failure, 'refreshed_at', refreshed_at)
      from billing.oauth_tokens limit 1) as connection,
-  (select coalesce(jsonb_agg(to_jsonb(r) order by r.started_at desc), '[]') from
-     (select distinct on (kind) id, kind, state, started_at, finished_at, heartbeat_at, problem, progress,
-        drift_found, rows_read, rows_written, calls
-      from billing.sync_runs order by kind, started_at desc) r) as runs,
-  (select jsonb_build_object('customers', (select count(*) from billing.customers where gone_at is null),
-     'subscriptions', (select count(*) from billing.subscriptions where gone_at is null),
-     'invoices', (select reltuples::bigint from pg_class where oid = 'billing.invoices'::regclass))) as mirror
+  (select coalesce(jsonb_agg(to_jsonb(r) order by r.started_at desc), '[]')
+     from unnest(array['hot', 'events', 'full', 'rebuild', 'replay']) as known (kind)
+     cross join lateral (
+       select id, kind, state, started_at, finished_at, heartbeat_at, problem, progress,
+         drift_found, rows_read, rows_written, calls
+       from billing.sync_runs where kind = known.kind order by started_at desc limit 1) r) as runs,
+  -- counting all reads a narrow index, counting those that stayed the whole table
+  (select jsonb_build_object(
+     'customers', (select count(*) from billing.customers)
+       - (select count(*) from billing.customers where gone_at is not null),
+     'subscriptions', (select count(*) from billing.subscriptions)
+       - (select count(*) from billing.subscriptions where gone_at is not null))) as mirror
 """
 _CHARTS = """
 with hours as (
@@ -75,7 +90,8 @@ select id, received_at, kind, event_type, event_id, object_kind, object_zoho_id,
        applied_at, received_at as sort_value
 from billing.inbox
 where (%(state)s = '' or state = %(state)s)
-  and (%(q)s = '' or event_id = %(q)s or object_zoho_id = %(q)s or event_type = %(q)s)
+  and (%(q)s = '' or event_id = %(q)s or object_zoho_id = %(q)s
+       or %(may_be_type)s and event_type = %(q)s)
   and (%(value)s::timestamptz is null
        or case when %(backwards)s then (received_at, id) > (%(value)s::timestamptz, %(id)s::uuid)
           else (received_at, id) < (%(value)s::timestamptz, %(id)s::uuid) end)
@@ -108,7 +124,8 @@ _CUSTOMERS = """
 select id, zoho_id, display_name, email, status, account_id, outstanding, currency_code, synced_at,
        source, gone_at
 from billing.customers
-where %(q)s = '' or zoho_id = %(q)s or lower(email) = lower(%(q)s) or display_name ilike %(like)s
+where %(q)s = '' or zoho_id = %(q)s or lower(email) = lower(%(q)s)
+  or to_tsvector('simple', display_name) @@ to_tsquery('simple', %(words)s)
 order by synced_at desc limit 50
 """
 _CUSTOMER = """
@@ -191,7 +208,9 @@ def list_events(
     edge: tuple[str, UUID] | None = None,
     backwards: bool = False,
 ) -> list[Row]:
-    names = {"state": state, "q": q, **_edge(edge, limit, backwards=backwards)}
+    # Types are not indexed, and have no digits; Zoho's ids have.
+    may_be_type = not any(sign.isdigit() for sign in q)
+    names = {"state": state, "q": q, "may_be_type": may_be_type, **_edge(edge, limit, backwards=backwards)}
     return conn.execute(_EVENTS, names).fetchall()
 
 
@@ -218,8 +237,9 @@ def find_run(conn: Conn, run_id: UUID) -> Row | None:
 
 
 def list_customers(conn: Conn, q: str) -> list[Row]:
-    like = "%" + q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-    return conn.execute(_CUSTOMERS, {"q": q, "like": like}).fetchall()
+    """Return customers by Zoho's id, by e-mail address, or by the beginnings of words of their name."""
+    words = " & ".join(f"'{word}':*" for word in _WORD.findall(q))
+    return conn.execute(_CUSTOMERS, {"q": q, "words": words}).fetchall()
 
 
 def find_customer(conn: Conn, customer_id: UUID) -> Row | None:

@@ -1,7 +1,7 @@
 """Cross-site request forgery (CSRF-01 to CSRF-05): a token bound to the browser's cookie, and two more looks.
 
 The token is an HMAC of the opaque cookie, so it needs no storage and no time limit: a form that was open
-for three hours still works. It is masked afresh each time it is shown, or compression would leak it byte
+for three hours still works. It is masked afresh for each page, or compression would leak it byte
 by byte (BREACH). Every unsafe method needs it, sign-in and reset forms too. On top, a request that the
 browser itself calls cross-site, or that names a foreign origin, is refused whatever it carries.
 """
@@ -14,7 +14,7 @@ import secrets
 from urllib.parse import urlsplit
 
 import structlog
-from flask import Flask, current_app, request
+from flask import Flask, current_app, g, request
 from werkzeug.exceptions import BadRequest, Forbidden
 
 from portal.web.current import SAFE_METHODS, current_services, visitor_cookie
@@ -51,8 +51,14 @@ def register(app: Flask) -> None:
 
 
 def token() -> str:
-    """Return the token for a form of this browser, masked anew."""
-    mask = secrets.token_bytes(_BYTES)
+    """Return the token for the forms of this page, masked anew for each page.
+
+    One mask for all of them: what compression could tell is the difference between answers, and a page of
+    fifty forms would otherwise carry fifty tokens that nothing can compress.
+    """
+    if "csrf_mask" not in g:
+        g.csrf_mask = secrets.token_bytes(_BYTES)
+    mask: bytes = g.csrf_mask
     return base64.urlsafe_b64encode(mask + _xor(mask, _digest(_keys()[0]))).decode().rstrip("=")
 
 

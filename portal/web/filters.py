@@ -5,10 +5,12 @@ An amount that is not known is written in words ("not known"), never as 0. Minus
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
-from typing import Any
+from functools import lru_cache
+from typing import Any, Literal
 
+from babel import Locale
 from babel.dates import format_date, format_time, format_timedelta, get_timezone_name
 from babel.numbers import format_currency, format_decimal, format_percent
 from flask import Flask
@@ -21,6 +23,8 @@ UNKNOWN = "not known"
 _HYPHEN, _MINUS = "-", "\u2212"
 _FRACTION = re.compile(r"\.0+")  # the decimals in a CLDR pattern such as ¤#,##0.00
 _CODE_THEN_DIGIT = re.compile(r"(?<=[A-Z]{3})(?=\d)")
+_MOST_ZONE_NAMES = 2000
+_zone_names: dict[tuple[tzinfo | None, timedelta | None, timedelta | None, Locale], str] = {}
 _DAYS_COUNTED = 60  # beyond, months say more than days
 
 
@@ -68,17 +72,17 @@ def percent(value: Decimal | None) -> str:
 
 def day(value: date | None) -> str:
     """Write a date in words: `29 November 2026`."""
-    return UNKNOWN if value is None else format_date(_as_date(value), "long", conventions().dates)
+    return UNKNOWN if value is None else _written_day(_as_date(value), "long", conventions().dates)
 
 
 def full_day(value: date | None) -> str:
     """Write a date where a deadline is meant: `Sunday, 29 November 2026`."""
-    return UNKNOWN if value is None else format_date(_as_date(value), "full", conventions().dates)
+    return UNKNOWN if value is None else _written_day(_as_date(value), "full", conventions().dates)
 
 
 def short_day(value: date | None) -> str:
     """Write a date for a table: `29 Nov 2026`."""
-    return UNKNOWN if value is None else format_date(_as_date(value), "medium", conventions().dates)
+    return UNKNOWN if value is None else _written_day(_as_date(value), "medium", conventions().dates)
 
 
 def moment(value: datetime | None) -> str:
@@ -86,7 +90,7 @@ def moment(value: datetime | None) -> str:
     if value is None:
         return UNKNOWN
     local = value.astimezone(conventions().zone)
-    day_of_it = format_date(local.date(), "long", conventions().dates)
+    day_of_it = _written_day(local.date(), "long", conventions().dates)
     return f"{day_of_it} at {clock_time(value)}"
 
 
@@ -96,12 +100,35 @@ def clock_time(value: datetime | None) -> str:
         return UNKNOWN
     where = conventions()
     local = value.astimezone(where.zone)
-    return f"{format_time(local, 'short', tzinfo=where.zone, locale=where.dates)} {_zone_name(local)}"
+    return f"{_written_time(local.hour, local.minute, where.dates)} {_zone_name(local, where.dates)}"
 
 
-def _zone_name(local: datetime) -> str:
+# Babel takes a tenth of a millisecond for a date and a time, and a list has a hundred of them: what does not
+# depend on the second is remembered.
+
+
+@lru_cache(maxsize=2048)
+def _written_day(value: date, length: Literal["medium", "long", "full"], locale: Locale) -> str:
+    return format_date(value, length, locale)
+
+
+@lru_cache(maxsize=4096)
+def _written_time(hour: int, minute: int, locale: Locale) -> str:
+    return format_time(time(hour, minute), "short", locale=locale)
+
+
+def _zone_name(local: datetime, locale: Locale) -> str:
+    key = (local.tzinfo, local.utcoffset(), local.dst(), locale)
+    if key not in _zone_names:
+        if len(_zone_names) >= _MOST_ZONE_NAMES:
+            _zone_names.clear()
+        _zone_names[key] = _named_zone(local, locale)
+    return _zone_names[key]
+
+
+def _named_zone(local: datetime, locale: Locale) -> str:
     """Return `UTC`, `CET`, or the distance (`UTC+5:30`) of a zone without a short English name."""
-    name = get_timezone_name(local, width="short", locale=conventions().dates)
+    name = get_timezone_name(local, width="short", locale=locale)
     if name[0] not in "+-":
         return name
     hours, minutes = int(name[1:3]), name[3:5]
