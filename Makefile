@@ -8,7 +8,7 @@ CODE := portal sandbox tests bench wsgi.py
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test nightly check lint scan bench simulate reset sandbox portal lock fix migrate screenshots run-setup dev-setup scan-setup
+.PHONY: help run test nightly check lint scan bench sbom simulate reset sandbox portal lock fix migrate screenshots run-setup dev-setup scan-setup
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ scan: dev-setup scan-setup ## Security scans: bandit, semgrep with our own rules
 	PATH="$$PWD/.venv-semgrep/bin:$$PATH" .venv-semgrep/bin/semgrep scan --config .semgrep --metrics off --disable-version-check --error --quiet .
 	$(PY) -m pytest -q -p no:cacheprovider tests/house/planted_faults.py
 	bin/scan-secrets
+
+sbom: ## The bill of materials (CycloneDX) of what the portal runs on, into .data/sbom.json
+	@mkdir -p .data && bin/sbom > .data/sbom.json && echo "make sbom: .data/sbom.json"
 
 bench: dev-setup ## Measure; prints a table and writes .data/bench.json
 	@$(PY) -m bench

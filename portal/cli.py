@@ -182,8 +182,10 @@ def _rotate_keys(_options: argparse.Namespace) -> int:
 
     services = _services("portal-rotate", 2)
     try:
-        print(f"{rotation.reseal(services.pool, services.keyring)} secrets sealed with the newest key")
-        return 0
+        lost: list[str] = []
+        count = rotation.reseal(services.pool, services.keyring, lost.append)
+        print("\n".join([*lost, f"{count} secrets sealed with the newest key"]))
+        return FAILED if lost else 0
     finally:
         services.close()
 

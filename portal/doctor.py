@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import psycopg
 import requests
+from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import PoolTimeout
 
 from portal import clock
@@ -27,6 +28,7 @@ Verdict = Literal["ok", "look", "bad"]
 MARKS: dict[Verdict, str] = {"ok": "ok   ", "look": "look ", "bad": "BAD  "}
 WORKER_SILENT_AFTER = timedelta(minutes=2)
 HTTP_TIMEOUT = (3.0, 10.0)
+_THIS_MACHINE = ("", "localhost", "127.0.0.1", "::1")
 
 _ROLES = """
 select rolname, pg_has_role(current_user, oid, 'member') as is_member, rolbypassrls or rolsuper as is_mighty
@@ -98,7 +100,24 @@ def _database(services: Services) -> list[Finding]:
         findings.append(
             Finding("durability", "bad", "synchronous_commit is off: acknowledged webhooks can be lost.")
         )
-    return findings
+    return [*findings, connection(services.settings.database_url.get_secret_value())]
+
+
+def connection(url: str) -> Finding:
+    """Say whether what goes between portal and database can be read or bent on its way (CRY-04)."""
+    given = conninfo_to_dict(url)
+    host = str(given.get("host") or "")
+    if host.startswith("/") or host in _THIS_MACHINE:
+        return Finding("encryption", "ok", "the database is on this machine")
+    if given.get("sslmode") == "verify-full":
+        return Finding("encryption", "ok", "the database's certificate is verified")
+    if "." not in host:
+        return Finding("encryption", "look", f"{host} is reached without TLS: for one private network only.")
+    return Finding(
+        "encryption",
+        "bad",
+        f"{host} is not verified. Add sslmode=verify-full and sslrootcert to DATABASE_URL.",
+    )
 
 
 def _zoho(services: Services) -> list[Finding]:

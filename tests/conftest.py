@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from tests.harness import browser as chromium
-from tests.harness import database, processes
+from tests.harness import canaries, database, processes
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -187,7 +187,9 @@ def stack(
     changes = getattr(request.module, "SETTINGS", {})
     with processes.stack(stack_folder / name, url, changes) as running:
         yield running
+        leaked = canaries.found(running)
     server.drop(name)
+    assert not leaked, leaked
 
 
 @pytest.fixture(scope="session")

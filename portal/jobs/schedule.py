@@ -22,6 +22,7 @@ SCHEDULE: list[tuple[str, Task[Any, Any, Any]]] = [
     ("*/15 * * * *", tasks.refresh_catalogue),
     ("7 * * * *", tasks.remind),
     ("17 * * * *", tasks.tidy),
+    ("29 * * * *", tasks.watch_front_door),
     ("11 3 * * *", tasks.compare_all),
     ("41 2 * * *", tasks.prune),
 ]

@@ -15,7 +15,7 @@ from procrastinate.jobs import Status
 from portal.db import transaction
 from portal.db.transaction import Conn
 from portal.errors import Unavailable
-from portal.jobs import queue
+from portal.jobs import front_door, queue
 from portal.mail import dunning, sending
 from portal.sync import (
     acts,
@@ -179,6 +179,15 @@ def refresh_catalogue(context: JobContext, /, **_tick: int) -> None:
         catalogue.refresh_all(of(context), source="reconcile")
     except Unavailable as problem:
         log.warning("catalogue not read", reason=str(problem))
+
+
+@queue.app.task(name="watch_front_door", pass_context=True)
+def watch_front_door(context: JobContext, /, **_tick: int) -> None:
+    """See whether people are still sent to the right place to pay (PCI-04)."""
+    services = of(context)
+    with transaction.as_worker(services.pool) as conn:
+        pages = front_door.list_pages(conn)
+    front_door.look(services.settings, pages)
 
 
 @queue.app.task(name="send_mail", pass_context=True)

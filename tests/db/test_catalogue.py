@@ -160,3 +160,27 @@ def test_the_trail_cannot_be_rewritten(conn: Conn) -> None:
         """,
     )
     assert may == []
+
+
+def test_no_column_is_for_a_password(conn: Conn) -> None:
+    """AUT-02: the identity provider keeps them, and nobody else."""
+    found = names(
+        conn,
+        """
+        select table_name || '.' || column_name from information_schema.columns
+        where table_schema in ('billing', 'jobs') and column_name ~* 'pass(word|phrase|wd)?(_|$)|pwd'
+        """,
+    )
+    assert found == []
+
+
+def test_bodies_of_deliveries_are_for_staff_and_the_worker(conn: Conn) -> None:
+    """LOG-06: they hold personal data; the web writes them and cannot read one."""
+    readers = names(
+        conn,
+        """
+        select r from unnest(array['anon', 'authenticated', 'portal_web', 'portal_worker', 'portal_staff']) r
+        where has_column_privilege(r, 'billing.inbox', 'body', 'select')
+        """,
+    )
+    assert sorted(readers) == ["portal_staff", "portal_worker"]

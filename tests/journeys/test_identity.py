@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 
+from tests.harness import canaries
 from tests.harness.people import PASSWORD, mailed_links, totp
 
 if TYPE_CHECKING:
@@ -134,3 +136,20 @@ def test_link_that_was_used_says_what_to_do_next(newcomer: Tab, stack: Stack, em
     newcomer.page.goto(mailed_links(stack.sandbox, email)[0])
     assert heading(newcomer.page) == "This link does not work"
     newcomer.assert_clean()
+
+
+def test_the_hunt_for_secrets_finds_what_was_planted(stack: Stack) -> None:
+    """LOG-03: every stack is searched when it ends (tests/conftest.py); here it is seen to search."""
+    assert canaries.found(stack) == []
+    with psycopg.connect(stack.database_url, autocommit=True) as conn:
+        conn.execute(
+            "insert into billing.activity (at, action, actor_kind, detail) values"
+            " (now(), 'test', 'system', jsonb_build_object('typed', %s::text))",
+            [PASSWORD],
+        )
+        assert canaries.found(stack) == ["the demo's password stands in billing.activity"]
+        conn.execute("delete from billing.activity where action = 'test'")
+    with stack.worker.log.open("a") as log:
+        log.write(f"{stack.env['ZOHO_CLIENT_SECRET']}\n")
+    assert canaries.found(stack) == ["ZOHO_CLIENT_SECRET stands in the log of worker"]
+    stack.worker.log.write_text("")

@@ -318,7 +318,7 @@ def test_the_free_plan_needs_no_page_and_no_card(shopper: Shopper) -> None:
 
 
 def test_extra_fields_change_nothing(shopper: Shopper) -> None:
-    """AC-03: price, customer and plan come from the server, whatever the form says besides."""
+    """AC-03, AC-08: price, customer and plan come from the server, whatever the form says besides."""
     shopper.visitor.get("/checkouts/new", query_string={"plan": "team-m"})
     form = shopper.visitor.last
     assert form is not None

@@ -24,8 +24,9 @@ from tests.simulation.history import History
 from tests.simulation.power import Crash
 from tests.simulation.stage import Setting
 
-# procrastinate's own housekeeping runs on its connector; real processes prove it (tests/resilience).
-NOT_HERE = {"sweep_stalled", "tidy"}
+# procrastinate's own housekeeping runs on its connector, and the front door is seen from outside; real
+# processes prove both.
+NOT_HERE = {"sweep_stalled", "tidy", "watch_front_door"}
 # What costs many calls is left out at most wake-ups: a worker that was just started again, or is busy.
 COSTLY = {"refresh_catalogue": 0.2, "compare_all": 0.3, "pull_events": 0.5, "sweep_hot": 0.5}
 MOST_JOBS = 25

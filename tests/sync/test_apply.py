@@ -13,7 +13,7 @@ from portal import clock
 from portal.db import transaction
 from portal.mirror import rows
 from portal.mirror.rows import Stamp
-from portal.sync import apply, feed, inbox, reads, reconcile, refresh
+from portal.sync import apply, feed, housekeeping, inbox, reads, reconcile, refresh
 from portal.sync.inbox import Delivery
 from portal.sync.subjects import Subject
 from portal.zoho import errors, lanes
@@ -316,3 +316,28 @@ def _pair(subject: Subject) -> tuple[str, str]:
 
 def _same(moment: datetime) -> datetime:
     return moment
+
+
+@pytest.mark.parametrize(
+    ("days", "state", "kept", "has_body"),
+    [
+        (89, "applied", True, True),
+        (91, "applied", True, False),
+        (91, "dead", True, False),
+        (399, "applied", True, False),
+        (401, "applied", False, False),
+        (401, "pending", True, False),
+    ],
+)
+def test_bodies_go_after_90_days_and_keys_after_400_log_06(
+    services: Services, conn: Any, days: int, state: str, kept: bool, has_body: bool
+) -> None:
+    """LOG-06, WH-07: what is not finished keeps its key, whatever its age."""
+    deliver(services, Subject("subscription", "1"), "old", body=b"{}")
+    conn.execute(
+        "update billing.inbox set received_at = %s, state = %s", [clock.now() - timedelta(days=days), state]
+    )
+    with transaction.as_worker(services.pool) as tx:
+        housekeeping.prune(tx)
+    rows_ = conn.execute("select body from billing.inbox").fetchall()
+    assert [bool(row["body"]) for row in rows_] == ([has_body] if kept else [])
