@@ -255,6 +255,21 @@ def test_zohos_refusal_is_told_and_the_answers_are_kept(owner: Shopper) -> None:
     assert intents(owner, "cancel") == ["refused"]
 
 
+def test_somebody_elses_card_is_not_to_be_had(shop: Enter) -> None:
+    """AC-01, AC-03: a foreign id in a form is as unknown as an invented one, wherever a form takes one."""
+    mallory, victim = shop("mallory@example.com"), shop("victim@example.com")
+    victim.buy("team-m")
+    theirs = there(victim)["card"]["card_id"]
+    mallory.buy("team-m")
+    for foreign in (theirs, "5120000000009999"):
+        mallory.visitor.get(address(mallory, "/payment-method"))
+        mallory.visitor.submit({"method": foreign}, action="/payment-method", status=422)
+        mallory.visitor.get("/checkouts/new", query_string={"plan": "analytics-m"})
+        mallory.visitor.submit({"payment": foreign}, action="/checkouts", status=422)
+    assert intents(mallory, "use_method") == intents(mallory, "create_subscription") == []
+    assert there(mallory)["card"]["card_id"] != theirs
+
+
 def test_a_new_tab_after_a_long_time_asks_who_it_is_before_cancelling(owner: Shopper) -> None:
     """SES-08: cancelling wants a proof that is at most ten minutes old."""
     with later(minutes=15):
