@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     dunning_gaps: list[int] = Field(default=[5, 5, 3], min_length=1)
     dunning_final: Literal["keep", "unpaid", "cancel"] = "cancel"
     ach_days: int = Field(default=15, ge=0)
+    ach_days_elsewhere: int = Field(default=4, ge=0)
+    backup_method: Literal["ignored", "charged"] = "ignored"
     ahead_days: int = 3
     card_expiring_days: int = 15
     prorate: bool = True

@@ -171,6 +171,13 @@ def delete_card(world: World, tx: Tx, asked: Doc) -> Doc:
     return {"deleted": id_}
 
 
+def make_backup(world: World, tx: Tx, asked: Doc) -> Doc:
+    """card_id (or account_id): the method that a customer has in reserve."""
+    id_ = fields.string(asked, "card_id") or fields.required(asked, "account_id")
+    doc = methods.make_backup(world, tx, id_)
+    return render.card(world, doc) if doc["type"] == "card" else render.bank_account(world, tx, doc)
+
+
 def next_charge_declines(world: World, tx: Tx, asked: Doc) -> Doc:
     """Reason (do_not_honor if none), card_id (any card if none): the next charge is refused, once."""
     reason = fields.choice(asked, "reason", tuple(gateway.MESSAGES), "do_not_honor")
@@ -249,6 +256,7 @@ ACTS: dict[str, Act] = {
         merge_customers,
         expire_card,
         delete_card,
+        make_backup,
         next_charge_declines,
         charge,
         pause,

@@ -88,7 +88,7 @@ def charge_if_online(world: World, tx: Tx, sub: Doc, invoice: Doc, source: str =
     """Charge an invoice of a subscription that collects by itself."""
     if not sub["auto_collect"] or dec(invoice["balance"]) <= 0:
         return None
-    return collection.charge_invoice(world, tx, invoice["invoice_id"], sub.get("method_id", ""), source)
+    return collection.charge_subscription(world, tx, sub, invoice["invoice_id"], source)
 
 
 def bill_setup_fee(world: World, tx: Tx, sub: Doc, source: str = "user") -> None:

@@ -43,6 +43,17 @@ def charge_invoice(world: World, tx: Tx, invoice_id: str, method_id: str, source
     return payment
 
 
+def charge_subscription(world: World, tx: Tx, sub: Doc, invoice_id: str, source: str = "user") -> Doc:
+    """Charge the subscription's method; whether the customer's backup is tried after it is a switch."""
+    payment = charge_invoice(world, tx, invoice_id, sub.get("method_id", ""), source)
+    if payment["status"] != "failure" or world.settings.backup_method == "ignored":
+        return payment
+    backup = methods.backup(tx, sub["customer_id"])
+    if backup is None or backup["method_id"] == sub.get("method_id"):
+        return payment
+    return charge_invoice(world, tx, invoice_id, backup["method_id"], source)
+
+
 def new_payment(
     world: World, tx: Tx, payer: Doc, amount: Decimal, *, mode: str, status: str = "success"
 ) -> Doc:
@@ -120,7 +131,9 @@ def _pend(world: World, tx: Tx, invoice: Doc, method: Doc) -> Doc:
     payment = new_payment(
         world, tx, invoice, dec(invoice["balance"]), mode="autotransaction", status="pending"
     )
-    settles = dates.add(world.clock.today(), world.settings.ach_days, "days")
+    slow = method["gateway"] == "authorize_net"
+    days = world.settings.ach_days if slow else world.settings.ach_days_elsewhere
+    settles = dates.add(world.clock.today(), days, "days")
     payment |= {
         "auto": auto(tx, method),
         "settles": settles.isoformat(),

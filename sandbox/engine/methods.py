@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sandbox import dates
 from sandbox.engine import announce, gateway
-from sandbox.errors import Declined, bad, unknown
+from sandbox.errors import Declined, bad, refused, unknown
 from sandbox.tx import Doc, Tx
 
 if TYPE_CHECKING:
@@ -90,6 +90,22 @@ def of_customer(tx: Tx, customer_id: str, kind: str | None = None) -> list[Doc]:
     """A customer's active methods, oldest first."""
     where = {"customer_id": customer_id, "status": "active"} | ({"type": kind} if kind else {})
     return tx.find("methods", where=where)
+
+
+def backup(tx: Tx, customer_id: str) -> Doc | None:
+    """The customer's backup method, if there is one."""
+    return next((each for each in of_customer(tx, customer_id) if each.get("is_backup")), None)
+
+
+def make_backup(world: World, tx: Tx, method_id: str) -> Doc:
+    """Staff act: the one backup method of its customer; the primary one cannot be it."""
+    chosen = get(tx, method_id)
+    if chosen.get("is_primary"):
+        raise refused("The primary payment method cannot be the backup.")
+    for each in of_customer(tx, chosen["customer_id"]):
+        save(world, tx, each | {"is_backup": each["method_id"] == method_id})
+    announce.method(world, tx, "payment_method_updated", get(tx, method_id))
+    return get(tx, method_id)
 
 
 def update_card(

@@ -176,7 +176,7 @@ def _retry(world: World, tx: Tx, sub: Doc, today: date) -> None:
     if invoice.get("ach_payment_id"):
         sub["dunning"] = state | {"next_at": dates.add(today, 1, "days").isoformat()}
         return
-    payment = collection.charge_invoice(world, tx, invoice["invoice_id"], sub.get("method_id", ""))
+    payment = collection.charge_subscription(world, tx, sub, invoice["invoice_id"])
     if payment["status"] == "success":
         sub["status"] = "live"
         sub.pop("dunning")

@@ -42,14 +42,13 @@ MORE = (
 
 def customer_row(world: World, tx: Tx, doc: Doc) -> Doc:
     """One line of GET /customers."""
+    held = methods.of_customer(tx, doc["customer_id"])
     return {
         **_head(world, tx, doc),
         "is_gapps_customer": False,
         "has_attachment": False,
-        "is_primary_associated": any(
-            each.get("is_primary") for each in methods.of_customer(tx, doc["customer_id"])
-        ),
-        "is_backup_associated": False,
+        "is_primary_associated": any(each.get("is_primary") for each in held),
+        "is_backup_associated": any(each.get("is_backup") for each in held),
         "is_portal_invitation_accepted": False,
         "billing_address": values.address(doc.get("billing_address", {})),
     }

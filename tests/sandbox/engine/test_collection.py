@@ -129,6 +129,58 @@ def test_a_bank_payment_is_pending_for_15_days_and_then_paid(company: Company) -
     assert (invoice["status"], invoice["ach_payment_initiated"]) == ("paid", False)
 
 
+def test_a_bank_payment_of_another_gateway_settles_after_4_days(company: Company) -> None:
+    company.switch(gateway="test_gateway")
+    customer = company.customer()
+    account = company.bank_account(customer)
+    sub = company.subscribe(customer_id=customer, card=None, account_id=account)
+    company.wait(3)
+    assert company.invoices(sub["subscription_id"])[0]["ach_payment_initiated"]
+    company.wait(1)
+    assert company.invoices(sub["subscription_id"])[0]["status"] == "paid"
+
+
+@pytest.mark.parametrize(
+    ("switch", "status", "paid"), [("ignored", "dunning", "overdue"), ("charged", "live", "paid")]
+)
+def test_a_backup_method_is_shown_and_charged_by_switch(
+    company: Company, switch: str, status: str, paid: str
+) -> None:
+    company.switch(backup_method=switch)
+    sub = company.subscribe(card=DECLINES_LATER)
+    reserve = company.card(sub["customer_id"])
+    acted = {"kind": "make_backup", "card_id": reserve}
+    assert company.client.post("/_control/act", json=acted).status_code == 200
+    assert company.get("/customers")["customers"][0]["is_backup_associated"] is True
+    company.go_to(sub["current_term_ends_at"])
+    company.wait(1)
+    assert company.subscription(sub["subscription_id"])["status"] == status
+    assert company.invoices(sub["subscription_id"])[1]["status"] == paid
+    assert company.events().count("payment_declined") == 1
+
+
+def test_the_primary_method_cannot_be_the_backup(company: Company) -> None:
+    card = company.subscribe()["card"]
+    assert (card["is_primary"], card["is_backup"]) == (True, False)
+    acted = {"kind": "make_backup", "card_id": card["card_id"]}
+    assert company.client.post("/_control/act", json=acted).status_code == 409
+
+
+def test_a_refused_charge_at_the_end_of_a_trial_begins_dunning(company: Company) -> None:
+    sub = company.subscribe("starter-m")
+    declines = {"kind": "next_charge_declines", "card_id": sub["card"]["card_id"]}
+    company.client.post("/_control/act", json=declines)
+    company.go_to(sub["trial_ends_at"])
+    assert company.subscription(sub["subscription_id"])["status"] == "dunning"
+    company.wait(5)
+    assert company.subscription(sub["subscription_id"])["status"] == "live"
+
+
+def test_more_than_three_retries_cannot_be_asked_for(company: Company) -> None:
+    answer = company.client.post("/_control/settings", json={"dunning_retries": 4})
+    assert answer.status_code == 400
+
+
 def test_a_returned_bank_payment_begins_dunning(company: Company) -> None:
     customer = company.customer()
     account = company.bank_account(customer, "000111111113")

@@ -38,6 +38,31 @@ def test_renewals_are_made_at_six_in_the_morning_of_the_organisation(company: Co
     assert company.invoices(id_)[1]["created_time"] == "2027-04-01T06:00:00-0400"
 
 
+def test_the_job_runs_once_at_six_on_the_days_that_lose_and_gain_an_hour(company: Company) -> None:
+    """On 14 March 2027 the clocks go forward at two, on 7 November back."""
+    for begins, changes, offset in (
+        ("2027-02-14", "2027-03-14", "-0400"),
+        ("2027-10-07", "2027-11-07", "-0500"),
+    ):
+        company.go_to(begins)
+        id_ = company.subscribe()["subscription_id"]
+        company.go_to(changes)
+        made = company.invoices(id_)
+        assert [each["invoice_date"] for each in made] == [begins, changes]
+        assert made[1]["created_time"] == f"{changes}T06:00:00{offset}"
+
+
+def test_a_yearly_term_of_a_leap_day_comes_back_to_it(company: Company) -> None:
+    company.go_to("2028-02-29")
+    id_ = company.subscribe("team-y")["subscription_id"]
+    seen = []
+    for year in ("2029-02-28", "2030-02-28", "2031-02-28", "2032-02-29"):
+        assert ends(company, id_) == year
+        company.go_to(year)
+        seen.append(company.invoices(id_)[-1]["invoice_date"])
+    assert seen[-1] == "2032-02-29"
+
+
 def test_the_offset_follows_daylight_saving(company: Company) -> None:
     company.go_to("2027-03-13")
     before = company.subscribe()["created_time"]
