@@ -79,7 +79,7 @@ update billing.checkouts
 set state = 'completed', subscription_zoho_id = %(subscription_zoho_id)s, confirmed_at = %(now)s,
     confirmed_by = %(source)s, next_check_at = null, closed_at = %(now)s, updated_at = %(now)s, problem = ''
 where key = %(reference_id)s and kind = 'new_subscription' and state <> 'completed'
-returning id, account_id, user_id
+returning *
 """
 _DUE = """
 select id from billing.checkouts
@@ -192,6 +192,8 @@ def change(services: "Services", checkout: Checkout, state: str, **values: Any) 
             return get(conn, checkout.id)
         if state not in LIVE:
             _record_activity(conn, row, state, values.get("confirmed_by") or "system")
+        elif values.get("hosted_page_id"):  # making a page is a write at Zoho like any other (INV-11)
+            _record_activity(conn, row, "page_made", "portal")
         return Checkout.from_row(row)
 
 
@@ -228,5 +230,5 @@ def _record_activity(conn: Conn, row: dict[str, Any], state: str, source: str) -
         account_id=row["account_id"],
         object_kind="checkout",
         object_id=str(row["id"]),
-        detail={"source": source},
+        detail={"source": source, "key": row["key"], "request_hash": row["choice_hash"]},
     )

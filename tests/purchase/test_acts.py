@@ -275,3 +275,20 @@ def test_a_new_tab_after_a_long_time_asks_who_it_is_before_cancelling(owner: Sho
     with later(minutes=15):
         page = owner.visitor.get(address(owner, "/cancellation"))
     assert page.url.startswith("/reauthentication")
+
+
+def test_every_write_at_zoho_is_in_the_trail_inv_11(owner: Shopper) -> None:
+    """INV-11: who, by which key, what was asked, and what came of it."""
+    change(owner, "team-y")
+    writes = owner.rows("select endpoint from billing.zoho_calls where method <> 'GET'")
+    trail = owner.rows(
+        "select action, actor_id, account_id, detail from billing.activity where action ~ %s",
+        r"^(checkout:page_made|[a-z_]+:(done|refused|abandoned))$",
+    )
+    assert len(writes) >= 3
+    assert len(trail) == len(writes), (writes, trail)
+    for line in trail:
+        assert line["actor_id"]
+        assert line["account_id"]
+        assert line["detail"]["key"]
+        assert len(line["detail"]["request_hash"]) >= 32
