@@ -1,14 +1,13 @@
 """`make bench`: measure, print a table, write `.data/bench.json` (a figure a key, the unit in its name).
 
-    python -m bench                 full size: 100,000 accounts, 1,200,000 invoices, 1,000 subscriptions
-python -m bench --quick         a hundredth of it, to see that the measuring works
+    python -m bench                 full size: 100,000 accounts, 1,200,000 invoices, 10,000 subscriptions
+    python -m bench --quick         a hundredth of it, to see that the measuring works
 python -m bench pages webhooks  only some parts
 """
 
 import argparse
 import json
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +16,13 @@ import psutil
 import psycopg
 from psycopg import sql
 
-from bench import fill, pages, reconciling, webhooks
+from bench import pages, reconciling, starting, webhooks
 from portal.db import migrate
 from portal.db.embedded import EmbeddedPostgres
 from tests.harness.processes import Process, Stack, stack
 
 RESULT = Path(".data/bench.json")
+INVOICES_EACH = 12
 MEGABYTE = 1024 * 1024
 Figures = dict[str, float]
 
@@ -32,9 +32,9 @@ def main() -> None:
     options = _options()
     size = 100 if options.quick else 1
     parts: dict[str, Callable[[Stack, Path], Figures]] = {
-        "start": lambda running, _: _memory(running, "idle"),
-        "webhooks": lambda running, folder: webhooks.measure(running, folder, 2 if options.quick else 10),
-        "pages": lambda running, _: _pages(running, 100_000 // size, 40 if options.quick else 200),
+        "start": lambda running, folder: starting.measure(folder) | _memory(running, "idle"),
+        "webhooks": lambda running, folder: webhooks.measure(running, folder, 3 if options.quick else 15),
+        "pages": lambda running, _: _pages(running, 100_000 // size, 20 if options.quick else 100),
         "memory": lambda running, _: _memory(running, "after"),
     }
     figures: Figures = {}
@@ -42,11 +42,9 @@ def main() -> None:
         folder = Path(name)
         folder.chmod(0o711)
         server = EmbeddedPostgres(folder / "postgres")
-        begun = time.monotonic()
         server.start()
         try:
             with _fresh_stack(server, folder, "main") as running:
-                figures["ready_s"] = round(time.monotonic() - begun, 1)
                 for part in _chosen(parts, options.parts):
                     figures |= parts[part](running, folder)
             for _ in _chosen({"reconcile": None}, options.parts):
@@ -76,23 +74,14 @@ def _chosen(parts: Iterable[str], wanted: list[str]) -> Iterator[str]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description="Measure the portal.")
     parser.add_argument("parts", nargs="*", help="start webhooks pages reconcile memory (default: all)")
-    # the first copy reads every invoice by itself: 10,000 subscriptions with a year of invoices take hours
-    parser.add_argument("--subscriptions", type=int, default=1000, help="for the reconciliation")
+    parser.add_argument("--subscriptions", type=int, default=10_000, help="for the reconciliation")
     parser.add_argument("--quick", action="store_true", help="a hundredth of the size")
     return parser.parse_args()
 
 
 def _pages(running: Stack, accounts: int, runs: int) -> Figures:
-    begun = time.monotonic()
-    fill.fill(running.database_url, accounts=accounts, invoices_each=12)
-    filled = round(time.monotonic() - begun, 1)
-    measured = pages.measure(running, runs)
-    return {
-        "mirror_accounts": accounts,
-        "mirror_invoices": accounts * 12,
-        "mirror_fill_s": filled,
-        **measured,
-    }
+    measured = pages.measure(running, accounts, INVOICES_EACH, runs)
+    return {"mirror_accounts": accounts, "mirror_invoices": accounts * INVOICES_EACH, **measured}
 
 
 def _memory(running: Stack, when: str) -> Figures:
