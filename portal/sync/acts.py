@@ -31,7 +31,8 @@ Result = dict[str, Any]
 def run(services: "Services", wish: intents.Wish) -> Intent:
     """Record the wish for its person and carry it out once; return the intent as it then is.
 
-    Raises :class:`~portal.errors.Conflict` when its key or its subject is taken.
+    Raises :class:`~portal.errors.Refused` when its key is taken, :class:`~portal.errors.Conflict` when its
+    subject is.
     """
     with transaction.as_web(services.pool, wish.user_id) as conn:
         intent = intents.record(conn, wish)

@@ -29,7 +29,7 @@ from psycopg.types.json import Jsonb
 from portal import activity, clock
 from portal.db import transaction
 from portal.db.transaction import Conn
-from portal.errors import Conflict, NotFound, PortalError
+from portal.errors import Conflict, NotFound, PortalError, Refused
 from portal.zoho import errors as zoho_errors
 
 if TYPE_CHECKING:
@@ -155,8 +155,8 @@ class Wish:
 def record(conn: Conn, wish: Wish) -> Intent:
     """Write the intent, or return the one that this key already made.
 
-    Raises :class:`Conflict` when the key was used for something else, or when another act on the same
-    subject is still under way.
+    Raises :class:`Refused` when the key was used for something else, :class:`Conflict` when another act
+    on the same subject is still under way.
     """
     row = conn.execute(_INSERT, _insert_values(wish)).fetchone()
     if row is not None:
@@ -165,7 +165,7 @@ def record(conn: Conn, wish: Wish) -> Intent:
     if earlier is None:
         raise Conflict("Another change is still being confirmed. Wait a moment, then look again.")
     if earlier["request_hash"] != wish.request_hash:
-        raise Conflict("This form was already used for something else. Open the page again.")
+        raise Refused("This form was already used for something else. Open the page again.")
     return Intent.from_row(earlier)
 
 

@@ -164,6 +164,20 @@ def test_zoho_is_connected_in_the_browser(staff: Someone) -> None:
     staff.expect("10000001")
 
 
+def test_the_commands_do_the_same_without_a_browser(stack: Stack) -> None:
+    """Point 9: rebuild and replay, to the end and in a line of words; every demo begins with a reconcile."""
+    subscription = adas(stack)
+    broken = "update billing.subscriptions set raw = raw - 'amount', amount = 1 where zoho_id = %s"
+    dead = "update billing.inbox set state = 'dead' where id in (select id from billing.inbox limit 1)"
+    right = "select amount > 1 and raw ? 'amount' from billing.subscriptions where zoho_id = %s"
+    rows(stack, broken, subscription)
+    assert "rebuild: " in stack.portal("rebuild")
+    assert rows(stack, right, subscription) == [(True,)]
+    rows(stack, dead)
+    assert "replay: " in stack.portal("replay")
+    assert rows(stack, "select 1 from billing.inbox where state = 'dead'") == []
+
+
 def test_the_pages_of_staff_are_not_there_for_others(
     make_app: Callable[..., Flask], stack: Stack, tab: Tab
 ) -> None:

@@ -255,6 +255,17 @@ def test_zohos_refusal_is_told_and_the_answers_are_kept(owner: Shopper) -> None:
     assert intents(owner, "cancel") == ["refused"]
 
 
+def test_a_key_that_was_used_for_something_else_is_refused(owner: Shopper) -> None:
+    """CONV-03: the same key with other content is another wish, and not this form's."""
+    owner.visitor.get(address(owner, "/cancellation"))
+    form = owner.visitor.last
+    owner.visitor.submit({"reason": "Too quiet"}, action=address(owner, "/cancellation"))
+    owner.visitor.last = form
+    page = owner.visitor.submit({"reason": "Too loud"}, action=address(owner, "/cancellation"), status=422)
+    assert page.shows("This form was already used for something else.")
+    assert intents(owner, "cancel") == ["done"]
+
+
 def test_somebody_elses_card_is_not_to_be_had(shop: Enter) -> None:
     """AC-01, AC-03: a foreign id in a form is as unknown as an invented one, wherever a form takes one."""
     mallory, victim = shop("mallory@example.com"), shop("victim@example.com")

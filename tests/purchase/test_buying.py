@@ -119,6 +119,34 @@ def test_the_browser_comes_before_the_webhook(shopper: Shopper) -> None:
     assert [(row["state"], row["confirmed_by"]) for row in shopper.checkouts()] == [("completed", "return")]
 
 
+def test_browser_and_webhooks_at_the_same_moment_complete_it_once(shop: Enter) -> None:
+    """INV-2: a return and four deliveries race; one of them completes the attempt, and it is noted once."""
+    for number in range(5):
+        shopper = shop(f"racer{number}@example.com")
+        answer = shopper.pay(shopper.choose())
+        subscription_id = shopper.subscriptions_at_zoho()[0]["subscription_id"]
+
+        def webhook(shopper: Shopper = shopper, subscription_id: str = subscription_id) -> None:
+            refresh.refresh(shopper.services, "subscription", subscription_id, source="webhook")
+
+        with ThreadPoolExecutor(5) as pool:
+            back = pool.submit(shopper.come_back, answer)
+            told = [pool.submit(webhook) for _ in range(4)]
+            for one in told:
+                one.result()
+        ours = back.result()
+        account = shopper.rows(
+            "select account_id from billing.subscriptions where zoho_id = %s", subscription_id
+        )
+        notes = shopper.rows(
+            "select 1 from billing.activity where action = 'checkout:completed' and account_id = %s",
+            account[0]["account_id"],
+        )
+        assert len(notes) == 1
+        assert ours.shows("You now have"), ours.text
+        assert len(shopper.subscriptions_at_zoho()) == 1
+
+
 def test_declined_then_paid_on_the_same_page(shopper: Shopper) -> None:
     target = shopper.choose()
     assert shopper.pay(target, DECLINED).status_code != 303
