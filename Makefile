@@ -19,7 +19,7 @@ run: run-setup ## Set everything up and run portal, sandbox, worker and Postgres
 test: dev-setup ## Set everything up, browser included, and pass all tests (ARGS= goes to pytest)
 	@$(PY) -m pytest -n $(WORKERS) --dist loadfile -m "not slow" $(ARGS)
 
-nightly: dev-setup ## The slow tests: speed budgets, long storms, 500 examples of the money machine
+nightly: dev-setup ## The slow tests: speed and size budgets, long storms, long lives of the money machine
 	@HYPOTHESIS_PROFILE=ci $(PY) -m pytest -m slow $(ARGS)
 
 check: lint scan test ## What CI runs: every lint, every scan, every test
