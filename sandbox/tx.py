@@ -20,10 +20,14 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 ID_PREFIX = 5_120_000_000_000_000
 FIRST_ID = 1_001
 OWN = ("seq", "id", "doc", "walk")
-SORT_ONLY = frozenset({"total", "balance", "customer_name"})  # sorted by now and then, never looked up
+# What large lists are filtered by stands in the index of every column they are sorted by, so that a page of
+# a filtered and sorted list is found without reading a document.
+FILTERED = {"invoices": ("open", "state"), "subscriptions": ("status", "auto")}
+NEVER_ALONE = frozenset({"partial"})  # half of all rows have it: its index would only mislead
+FEW = 5_000  # so many rows are sorted quicker than a list of all rows is walked
 CHOOSY = ("_id", "email", "number", "code")
 WIDTHS = {"": 1, "INV-": 6}
-OPERATORS = ("=", "!=", "<", "<=", ">", ">=", "LIKE")
+OPERATORS = ("=", "!=", "<", "<=", ">", ">=", "LIKE", "GLOB")
 
 
 class Tx:
@@ -222,14 +226,17 @@ class Tx:
             # always NULL: an index of bare row numbers, to count pages along without reading documents
             self._connection.execute(f"CREATE INDEX {kind}_walk ON {kind} (walk)")
             self._columns[kind] = set(OWN)
-        for column in columns:
-            if column not in self._columns[kind]:
-                if not NAME.fullmatch(column):
-                    raise ValueError(f"not a column: {column!r}")
-                self._connection.execute(f"ALTER TABLE {kind} ADD COLUMN {column}")
-                if column not in SORT_ONLY:
-                    self._connection.execute(f"CREATE INDEX {kind}_{column} ON {kind} ({column})")
-                self._columns[kind].add(column)
+        fresh = [column for column in columns if column not in self._columns[kind]]
+        for column in fresh:
+            if not NAME.fullmatch(column):
+                raise ValueError(f"not a column: {column!r}")
+            self._connection.execute(f"ALTER TABLE {kind} ADD COLUMN {column}")
+            self._columns[kind].add(column)
+        for column in fresh:
+            if column not in NEVER_ALONE:
+                beside = [name for name in FILTERED.get(kind, ()) if name in self._columns[kind]]
+                names = ", ".join(dict.fromkeys([column, "seq", *beside] if beside else [column]))
+                self._connection.execute(f"CREATE INDEX {kind}_{column} ON {kind} ({names})")
 
     def _column(self, kind: str, name: str) -> str:
         if name not in self._columns[kind]:
@@ -246,9 +253,14 @@ class Tx:
             return sql, []
         clause, values = self._where(kind, where)
         by = f"{self._column(kind, order)} {direction}, seq {direction}"
+        if where and order != "seq" and set(where) <= {order, *FILTERED.get(kind, ())}:
+            few = f"SELECT count(*) FROM (SELECT 1 FROM {kind}{clause} LIMIT {FEW})"  # noqa: S608
+            if self._connection.execute(few, values).fetchone()[0] == FEW:
+                clause, values = self._where(kind, where, walked=True)
         return f"SELECT seq FROM {kind}{clause} ORDER BY {by}", values  # noqa: S608
 
-    def _where(self, kind: str, where: Where | None) -> tuple[str, list[Any]]:
+    def _where(self, kind: str, where: Where | None, *, walked: bool = False) -> tuple[str, list[Any]]:
+        """The condition; `walked` says that the list is walked in its order, whatever else could be used."""
         parts: list[str] = []
         values: list[Any] = []
         names = list(where or {})
@@ -261,7 +273,7 @@ class Tx:
                     parts.append(f"{name} NOT IN (SELECT {self._column(other, column)} FROM {other})")  # noqa: S608
                 continue
             # beside a column that picks a handful no other index is of use; a plus keeps it from being taken
-            plus = "+" if choosy and name not in choosy else ""
+            plus = "+" if walked or (choosy and name not in choosy) else ""
             part, bound = _condition(plus + self._column(kind, name), wanted)
             parts.append(part)
             values += bound

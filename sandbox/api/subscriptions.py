@@ -50,8 +50,8 @@ def _listing(world: World) -> Listing:
     this = world.clock.today().replace(day=1)
     last = dates.add(this, -1, "months")
     months: dict[str, dict[str, Any]] = {
-        "CANCELLED_LAST_MONTH": {"cancelled": ("LIKE", f"{last:%Y-%m}-%")},
-        "CANCELLED_THIS_MONTH": {"cancelled": ("LIKE", f"{this:%Y-%m}-%")},
+        "CANCELLED_LAST_MONTH": {"cancelled": ("GLOB", f"{last:%Y-%m}-*")},
+        "CANCELLED_THIS_MONTH": {"cancelled": ("GLOB", f"{this:%Y-%m}-*")},
     }
     return Listing("subscriptions", "SubscriptionStatus", {**STATUSES, **months, **MODES}, SORTS)
 

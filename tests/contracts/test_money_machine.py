@@ -27,6 +27,7 @@ def beginning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beginning]:
         company.world.store.close()
 
 
+@pytest.mark.timeout(1200)  # some 20 s of one core, and whatever else the machine does meanwhile
 def test_money_adds_up_after_each_of_many_random_acts(beginning: Beginning) -> None:
     money_machine.run(beginning, EVERY_RUN)
 
