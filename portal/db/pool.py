@@ -33,7 +33,13 @@ def open_pool(url: str, *, name: str, max_size: int, wait: bool = True) -> Pool:
     pool: Pool = ConnectionPool(
         url,
         connection_class=Known,
-        kwargs={"row_factory": dict_row, "prepare_threshold": None, "application_name": name},
+        # A transaction begins where transaction.py says so, in the round trip that takes the role.
+        kwargs={
+            "row_factory": dict_row,
+            "prepare_threshold": None,
+            "application_name": name,
+            "autocommit": True,
+        },
         min_size=1,
         max_size=max_size,
         timeout=WAIT_SECONDS,

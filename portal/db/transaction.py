@@ -1,7 +1,7 @@
 """Identity per transaction, and only per transaction (SB-03, design.md section 5).
 
-Every statement runs as one of four roles, set by ``set_config(..., true)`` as the first statement and
-gone at commit, so a transaction pooler in between is safe (R10):
+Every statement runs as one of four roles, set by ``set_config(..., true)`` in the same round trip as
+``begin`` and gone at commit, so a transaction pooler in between is safe (R10):
 
 - :func:`as_member`  ``authenticated``: what a person reads on a page; row-level security shows own accounts
 - :func:`as_web`     ``portal_web``: what a web request writes, for a person or (sign-in, webhook) for nobody
@@ -10,27 +10,35 @@ gone at commit, so a transaction pooler in between is safe (R10):
 
 Leaving the block commits, an exception rolls back. No HTTP inside: fetch, then store. The webhook
 receiver's one statement takes its role inside a function instead (:func:`alone`).
+
+A round trip costs more than most statements, so what is known together is sent together
+(:func:`together`, :func:`worker_asks`, :func:`worker_does`; docs/decisions/0080).
 """
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
-from psycopg import Connection
+from psycopg import ClientCursor, Connection
 from psycopg.rows import DictRow
+from psycopg.sql import Composed
 from psycopg_pool import ConnectionPool
 
 Conn = Connection[DictRow]
+Rows = list[DictRow]
+Values = dict[str, Any]
 Pool = ConnectionPool[Conn]
 
-# One round trip: role, claims and search path (the job queue's own statements name no schema).
-_IDENTIFY = """
-select set_config('role', %(role)s, true),
-       set_config('request.jwt.claims', %(claims)s, true),
-       set_config('search_path', 'billing, jobs', true)
+# Role, claims and search path (the job queue's own statements name no schema).
+_BEGIN = """
+begin;
+select set_config('role', %(_role)s, true),
+       set_config('request.jwt.claims', %(_claims)s, true),
+       set_config('search_path', 'billing, jobs', true);
 """
+_WORKER = "portal_worker"
 
 
 @contextmanager
@@ -50,7 +58,7 @@ def as_web(pool: Pool, user_id: UUID | None = None) -> Iterator[Conn]:
 @contextmanager
 def as_worker(pool: Pool) -> Iterator[Conn]:
     """Work for the system: jobs, sync, mail."""
-    with _transaction(pool, "portal_worker", None) as conn:
+    with _transaction(pool, _WORKER, None) as conn:
         yield conn
 
 
@@ -62,25 +70,54 @@ def as_staff(pool: Pool, user_id: UUID) -> Iterator[Conn]:
 
 
 @contextmanager
+def worker_asks(pool: Pool, statements: LiteralString, values: Values) -> Iterator[tuple[Conn, list[Rows]]]:
+    """As :func:`as_worker`, with the first statements sent along; hand out their rows too."""
+    with pool.connection() as conn:
+        found = together(conn, _BEGIN + statements, _identity(_WORKER) | values)
+        yield conn, found[2:]
+        conn.commit()
+
+
+def worker_does(pool: Pool, statement: LiteralString, values: Values) -> Rows:
+    """Run a transaction of one statement, as :func:`as_worker` would, in one round trip."""
+    with pool.connection() as conn:
+        return together(conn, _BEGIN + statement + "; commit", _identity(_WORKER) | values)[2]
+
+
+def commit_with(conn: Conn, statement: LiteralString, values: Values) -> None:
+    """Run the last statement of a transaction and commit in the same round trip."""
+    together(conn, statement + "; commit", values)
+
+
+def together(conn: Conn, statements: LiteralString | Composed, values: Values) -> list[Rows]:
+    """Run several statements in one round trip and return the rows of each.
+
+    Each sees what was committed before it began, as if they were sent one by one; one that fails ends the
+    rest. Values are quoted on this side: only Postgres's simple protocol takes several statements at once.
+    """
+    with ClientCursor(conn, row_factory=conn.row_factory) as cursor:
+        cursor.execute(statements, values)
+        return [result.fetchall() if result.description else [] for result in cursor.results()]
+
+
+@contextmanager
 def alone(pool: Pool) -> Iterator[Conn]:
     """Hand out a connection on which a statement is a transaction of its own, in one round trip.
 
     For calls of a function that takes its role itself, as :func:`_transaction` does (migration 0090).
     """
     with pool.connection() as conn:
-        conn.autocommit = True
-        try:
-            yield conn
-        finally:
-            if not conn.closed:
-                conn.autocommit = False
+        yield conn
 
 
 @contextmanager
 def _transaction(pool: Pool, role: str, user_id: UUID | None) -> Iterator[Conn]:
-    claims: dict[str, Any] = {"role": role}
-    if user_id is not None:
-        claims["sub"] = str(user_id)
-    with pool.connection() as conn, conn.transaction():
-        conn.execute(_IDENTIFY, {"role": role, "claims": json.dumps(claims)})
+    with pool.connection() as conn:
+        together(conn, _BEGIN, _identity(role, user_id))
         yield conn
+        conn.commit()  # here and not by the pool, which says nothing when the connection was lost
+
+
+def _identity(role: str, user_id: UUID | None = None) -> dict[str, Any]:
+    claims = {"role": role} | ({} if user_id is None else {"sub": str(user_id)})
+    return {"_role": role, "_claims": json.dumps(claims)}

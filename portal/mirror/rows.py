@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -18,14 +19,16 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from portal import clock
-from portal.db.transaction import Conn
+from portal.db.transaction import Conn, together
 
 Row = dict[str, Any]
 
 # What says when and how we read, as opposed to what Zoho said.
 PROVENANCE = frozenset({"id", "zoho_updated_at", "synced_at", "source", "read_started_at", "created_at"})
 
-_LOCK = "select pg_advisory_xact_lock(hashtextextended(%(name)s, 0))"
+# What was there before is asked for after the lock, by a statement of its own: it sees what the last writer
+# committed.
+_LOCKED = sql.SQL("select pg_advisory_xact_lock(hashtextextended(%(name)s, 0)); {before}")
 _BEFORE = sql.SQL("select * from billing.{table} where zoho_id = %(zoho_id)s")
 _INSERT = sql.SQL("insert into billing.{table} ({columns}) values ({values}) returning *")
 _UPDATE = sql.SQL("update billing.{table} set {pairs} where zoho_id = %(zoho_id)s returning *")
@@ -90,7 +93,7 @@ def mark_gone(conn: Conn, table: str, zoho_id: str, stamp: Stamp) -> Written:
 
 def find_by_zoho_id(conn: Conn, table: str, zoho_id: str) -> Row | None:
     """Return the mirrored row, also one that is gone."""
-    return conn.execute(_BEFORE.format(table=sql.Identifier(table)), {"zoho_id": zoho_id}).fetchone()
+    return conn.execute(_look(table), {"zoho_id": zoho_id}).fetchone()
 
 
 def differing(before: Row, values: Mapping[str, Any]) -> frozenset[str]:
@@ -108,8 +111,19 @@ def as_json(value: Any) -> Any:
 
 
 def _locked(conn: Conn, table: str, zoho_id: str) -> Row | None:
-    conn.execute(_LOCK, {"name": f"{table}:{zoho_id}"})
-    return find_by_zoho_id(conn, table, zoho_id)
+    names = {"name": f"{table}:{zoho_id}", "zoho_id": zoho_id}
+    _, found = together(conn, _lock_and_look(table), names)
+    return found[0] if found else None
+
+
+@cache
+def _lock_and_look(table: str) -> sql.Composed:
+    return _LOCKED.format(before=_look(table))
+
+
+@cache
+def _look(table: str) -> sql.Composed:
+    return _BEFORE.format(table=sql.Identifier(table))
 
 
 def _may_replace(before: Row, stamp: Stamp) -> bool:

@@ -109,9 +109,9 @@ def _take(pool: Pool, subject: Subject, patience: float) -> Read:
     while True:
         now = clock.now()
         names = {"holder": holder, "now": now, "until": now + LEASE}
-        with transaction.as_worker(pool) as conn:
-            row = conn.execute(_TAKE, subject.as_dict() | names).fetchone()
-        if row is not None:
+        taken = transaction.worker_does(pool, _TAKE, subject.as_dict() | names)
+        if taken:
+            row = taken[0]
             last = row["last_read_at"]
             began = max(now, last + timedelta(microseconds=1)) if last else now
             return Read(subject, holder, began, row["arrival"], last, row["last_arrival"])
@@ -122,8 +122,7 @@ def _take(pool: Pool, subject: Subject, patience: float) -> Read:
 
 def give_back(pool: Pool, read: Read) -> None:
     """Give the lease back unused."""
-    with transaction.as_worker(pool) as conn:
-        conn.execute(_GIVE_BACK, _names(read))
+    transaction.worker_does(pool, _GIVE_BACK, _names(read))
 
 
 def _names(read: Read) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Permission to call Zoho, shared by all processes in one row of the database (API-01 to API-05, API-08).
 
 `enter` locks the row, lets lanes.py and breaker.py decide, writes their new state and a lease, and commits:
-three short statements. `leave` writes what came of the call. Between the two no transaction is open. A
+two round trips. `leave` writes what came of the call in two more. Between the two no transaction is open. A
 process that dies in between leaks nothing: its lease stops counting when it expires.
 
 The lock makes the count exact; the clock is the processes' own, and one that lags adds nothing.
@@ -9,7 +9,8 @@ The lock makes the count exact; the clock is the processes' own, and one that la
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -37,11 +38,11 @@ values (%(organization_id)s, %(tokens)s, %(now)s, %(lane_tokens)s, %(day)s)
 on conflict (organization_id) do nothing
 """
 
-_LOCK = "select * from billing.call_budget where organization_id = %(organization_id)s for update"
 _LOOK = "select * from billing.call_budget where organization_id = %(organization_id)s"
 
-# After the lock, as a statement of its own: it must see what the last holder committed.
-_COUNT = """
+# The count is a statement of its own, after the lock: it must see what the last holder committed.
+_LOCK_AND_COUNT = """
+select * from billing.call_budget where organization_id = %(organization_id)s for update;
 select count(*) as at_once, count(*) filter (where lane = %(lane)s) as in_lane
 from billing.call_leases where organization_id = %(organization_id)s and expires_at > %(now)s
 """
@@ -158,13 +159,11 @@ class Budget:
     def leave(self, permit: Permit, made: Made) -> None:
         """Record what came of the call, and what it says about Zoho."""
         now = clock.now()
-        with transaction.as_worker(self._pool) as conn:
-            state = self._locked(conn, now)
+        with self._held(permit.lane, now) as (conn, state, under_way):
             health = state.health.after(made.outcome, now, made.retry_at)
-            under_way = self._counted(conn, permit.lane, now)
             values = self._columns(_State(state.bucket, health), now, max(under_way["at_once"] - 1, 0))
             forget = {"forget_before": now - KEEP_LOG}
-            conn.execute(_FINISH, {**values, **_logged(made), **asdict(permit), **forget})
+            transaction.commit_with(conn, _FINISH, {**values, **_logged(made), **_leased(permit), **forget})
 
     def usage(self, conn: Conn) -> Usage:
         """Return what is left now, without taking any of it."""
@@ -186,22 +185,22 @@ class Budget:
     def _try(self, lane: str, *, writes: bool, lasts: timedelta) -> Permit | float:
         """Take a permit, or return how many seconds to wait before asking again."""
         now = clock.now()
-        with transaction.as_worker(self._pool) as conn:
-            state = self._locked(conn, now)
+        with self._held(lane, now) as (conn, state, under_way):
             bucket = state.bucket.refilled(self.terms, now).asked(lane, now)
             self._refuse_if_closed(state.health, bucket, lane, now, writes=writes)
-            under_way = self._counted(conn, lane, now)
             is_full = under_way["at_once"] >= self.terms.slots_of(lanes.INTERACTIVE)
             taken = bucket.taken(self.terms, lane, now)
             if is_full or under_way["in_lane"] >= self.terms.slots_of(lane) or taken is None:
                 values = self._columns(_State(bucket, state.health), now, under_way["at_once"])
-                conn.execute(_SAVE, values)
+                transaction.commit_with(conn, _SAVE, values)
                 waits = bucket.wait_for(self.terms, lane) if taken is None else _SLOT_NAP
                 return min(max(waits, 0.02), _LONGEST_NAP)
             permit = Permit(uuid4(), lane, now)
             new = _State(taken, state.health.entered(now))
             values = self._columns(new, now, under_way["at_once"] + 1)
-            conn.execute(_TAKE_LEASE, {**values, **asdict(permit), "expires_at": now + lasts})
+            transaction.commit_with(
+                conn, _TAKE_LEASE, {**values, **_leased(permit), "expires_at": now + lasts}
+            )
             return permit
 
     def _refuse_if_closed(
@@ -217,20 +216,17 @@ class Budget:
             tomorrow = datetime.combine(bucket.day + timedelta(days=1), datetime.min.time(), now.tzinfo)
             raise BudgetSpent(retry_at=tomorrow)
 
-    def _locked(self, conn: Conn, now: datetime) -> _State:
-        key = {"organization_id": self._organization_id}
-        row = conn.execute(_LOCK, key).fetchone()
-        if row is None:
-            bucket = Bucket.full(self.terms, now)
-            conn.execute(_CREATE, self._columns(_State(bucket, Health()), now, 0))
-            row = conn.execute(_LOCK, key).fetchone()
-        assert row is not None  # noqa: S101 - just created; nobody deletes it
-        return self._read(row)
-
-    def _counted(self, conn: Conn, lane: str, now: datetime) -> dict[str, int]:
-        values = {"organization_id": self._organization_id, "lane": lane, "now": now}
-        row = conn.execute(_COUNT, values).fetchone()
-        return row or {"at_once": 0, "in_lane": 0}
+    @contextmanager
+    def _held(self, lane: str, now: datetime) -> Iterator[tuple[Conn, _State, dict[str, Any]]]:
+        """Hold the row, and hand out what it says and how many calls are under way."""
+        asked = {"organization_id": self._organization_id, "lane": lane, "now": now}
+        with transaction.worker_asks(self._pool, _LOCK_AND_COUNT, asked) as (conn, found):
+            if not found[0]:
+                bucket = Bucket.full(self.terms, now)
+                conn.execute(_CREATE, self._columns(_State(bucket, Health()), now, 0))
+                found[:] = transaction.together(conn, _LOCK_AND_COUNT, asked)
+            (row,), (under_way,) = found
+            yield conn, self._read(row), under_way
 
     def _read(self, row: dict[str, Any]) -> _State:
         kept = row["lane_tokens"]
@@ -262,6 +258,10 @@ class Budget:
             "in_flight": in_flight,
             "now": now,
         }
+
+
+def _leased(permit: Permit) -> dict[str, Any]:
+    return {"lease": permit.lease, "lane": permit.lane, "entered_at": permit.entered_at}
 
 
 def _logged(made: Made) -> dict[str, Any]:

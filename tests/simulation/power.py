@@ -80,4 +80,4 @@ class Connections:
         self._free.clear()
 
     def _open(self) -> psycopg.Connection[dict[str, Any]]:
-        return psycopg.connect(self._url, row_factory=dict_row, prepare_threshold=None)
+        return psycopg.connect(self._url, row_factory=dict_row, prepare_threshold=None, autocommit=True)
