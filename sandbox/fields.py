@@ -5,6 +5,7 @@ Lenient as the real API is (a number may come as text), strict where a wrong val
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -16,6 +17,16 @@ from sandbox.tx import Doc
 
 LONGEST = 2000
 LARGEST = Decimal(10) ** 12
+
+
+def from_json(raw: bytes) -> Any:
+    """A request's JSON, or ValueError; text that cannot be written as UTF-8 is refused with the rest."""
+    try:
+        read = json.loads(raw)
+        json.dumps(read, ensure_ascii=False).encode()
+    except RecursionError as wrong:
+        raise ValueError("too deep") from wrong
+    return read
 
 
 def string(body: Doc, name: str, default: str = "", *, longest: int = LONGEST) -> str:

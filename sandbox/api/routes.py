@@ -11,8 +11,8 @@ from functools import wraps
 from typing import Any
 
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import BadRequest
 
+from sandbox import fields
 from sandbox.envelope import ok
 from sandbox.errors import bad
 from sandbox.tx import Doc
@@ -52,11 +52,10 @@ def body() -> Doc:
 
 def any_body() -> Any:
     """The request's JSON, whatever it is."""
-    if not request.get_data(cache=True).strip():
-        return {}
+    raw = request.get_data(cache=True).strip()
     try:
-        return request.get_json(force=True, cache=True)
-    except (BadRequest, RecursionError) as wrong:
+        return fields.from_json(raw) if raw else {}
+    except ValueError as wrong:
         raise bad("JSON") from wrong
 
 

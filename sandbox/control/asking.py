@@ -4,6 +4,8 @@ from typing import Any
 
 from flask import request
 
+from sandbox.fields import from_json
+
 Doc = dict[str, Any]
 
 
@@ -17,12 +19,11 @@ class Refusal(Exception):
 
 def body() -> Any:
     """The JSON body; no body is an empty object."""
-    if not request.get_data(cache=True):
-        return {}
-    found = request.get_json(force=True, silent=True)
-    if found is None:
-        raise Refusal("the body is not JSON")
-    return found
+    raw = request.get_data(cache=True)
+    try:
+        return from_json(raw) if raw else {}
+    except ValueError as wrong:
+        raise Refusal("the body is not JSON") from wrong
 
 
 def fields(*allowed: str) -> Doc:

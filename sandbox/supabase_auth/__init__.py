@@ -33,9 +33,10 @@ def register(app: Flask) -> None:
 
 def rotate_keys() -> Response:
     """A new signing key; with `revoke_previous` the older ones leave the JWKS and their tokens die."""
-    given = request.get_json(force=True, silent=True) or {}
+    given = request.get_json(force=True, silent=True)
+    revoke = isinstance(given, dict) and bool(given.get("revoke_previous"))
     with current().store.transaction() as tx:
-        keys.rotate(tx, revoke_previous=bool(given.get("revoke_previous")))
+        keys.rotate(tx, revoke_previous=revoke)
         return jsonify(keys.jwks(tx))
 
 

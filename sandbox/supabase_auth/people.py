@@ -1,10 +1,10 @@
 """Signing up, in and out, and the mails in between: /signup /token /otp /recover /resend /verify /logout."""
 
-import json
 from typing import Any
 
 from flask import Response, jsonify, request
 
+from sandbox.fields import from_json
 from sandbox.supabase_auth import errors, gate, mails, one_time, passwords, sessions, users
 from sandbox.supabase_auth.one_time import Challenge
 from sandbox.tx import Tx
@@ -16,9 +16,8 @@ Body = dict[str, Any]
 def body() -> Body:
     """The request's JSON object; text that cannot be written as UTF-8 is refused with the rest."""
     try:
-        given = json.loads(request.get_data() or b"{}")
-        json.dumps(given, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as wrong:
+        given = from_json(request.get_data() or b"{}")
+    except ValueError as wrong:
         raise errors.AuthFailure(400, "bad_json", "Could not parse request body as JSON") from wrong
     return given if isinstance(given, dict) else {}
 

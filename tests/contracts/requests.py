@@ -8,6 +8,8 @@ exists.
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
 from typing import Any
 
 from hypothesis import strategies as st
@@ -114,3 +116,33 @@ def queried(operation: Operation, fixed: dict[str, Any]) -> st.SearchStrategy[di
         named |= {"page": st.integers(1, 3), "per_page": st.integers(1, 500)}
     always = {name: st.just(value) for name, value in fixed.items()}
     return st.fixed_dictionaries(always, optional={n: v for n, v in named.items() if n not in fixed})
+
+
+# values that make no sense nearly anywhere; a lone surrogate cannot be written as UTF-8
+SPOILERS: list[Any] = [
+    *(None, True, 0, -1, -0.5, 1e308, 10**30, 2**63, "", "x", "9" * 40, "NaN", "-Infinity", "1e400"),
+    *([], {}, [None], [[]], [{}], {"a": 1}, "\x00", "\ud800", "2027-02-30", "0001-01-01", "9999-12-31"),
+    *("é" * 300, "٣", "²", "1_000"),
+]
+
+
+def spoilt(good: Any) -> st.SearchStrategy[Any]:
+    """A request with one of its values, at any depth, replaced by a spoiler."""
+    return st.builds(
+        _replaced, st.just(good), st.sampled_from(list(_places(good))), st.sampled_from(SPOILERS)
+    )
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inner:
+        yield from _places(each, (*path, key))
+
+
+def _replaced(value: Any, path: tuple[Any, ...], spoiler: Any) -> Any:
+    if not path:
+        return spoiler
+    changed = copy.copy(value)
+    changed[path[0]] = _replaced(value[path[0]], path[1:], spoiler)
+    return changed

@@ -77,6 +77,22 @@ def test_nonsense_is_refused_in_zohos_way(company: Company, operation: Operation
     holds()
 
 
+@pytest.mark.parametrize("operation", spec.operations(), ids=str)
+def test_one_spoilt_value_in_a_good_request_never_breaks(company: Company, operation: Operation) -> None:
+    @given(st.data())
+    def holds(data: st.DataObject) -> None:
+        made = cases.ready(company, operation)
+        good = data.draw(requests.drawn(operation.asked, made.fields))
+        path = re.sub(r"\{(\w+)\}", lambda found: quote(str(made.path[found[1]]), safe=""), operation.path)
+        body = data.draw(requests.spoilt(good))
+        answer = company.call(operation.method, path, body, **made.query)
+        told = answer.get_json()
+        assert (told["code"] == 0) == (answer.status_code in (200, 201))
+        company.check_money()
+
+    holds()
+
+
 ODD: st.SearchStrategy[Any] = st.recursive(
     st.none()
     | st.booleans()

@@ -91,6 +91,13 @@ def test_what_is_no_json_object_is_refused(app: Any, raw: bytes) -> None:
         assert 400 <= app.test_client().post(path, data=raw, headers=HEADERS).status_code < 500
 
 
+@pytest.mark.parametrize("raw", [b"{", b"\xff", b'{"url": "\\ud800"}', b"[" * 5000])
+def test_what_is_no_json_is_refused_by_the_control_calls(app: Any, raw: bytes) -> None:
+    for path in ("webhooks", "faults", "clock", "act", "settings", "oauth/clients"):
+        answer = app.test_client().post(f"/_control/{path}", data=raw)
+        assert (answer.status_code, answer.json) == (400, {"error": "the body is not JSON"}), path
+
+
 def token(app: Any) -> str:
     form = {
         "grant_type": "refresh_token",
