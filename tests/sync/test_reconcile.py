@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from croniter import croniter
 
+from portal import clock
 from portal.db import transaction
-from portal.sync import drift, reconcile, runs
+from portal.jobs import schedule, tasks
+from portal.sync import drift, feed, hot, reconcile, runs
 
 if TYPE_CHECKING:
     from portal.services import Services
@@ -68,6 +73,27 @@ def test_months_without_a_single_webhook_are_made_good_in_one_pass(
         row["kind"] for row in conn.execute("select kind from billing.drift where run_id = %s", [run.id])
     }
     assert {"differs", "missing_here"} <= kinds
+
+
+def test_an_hour_without_webhooks_is_made_good_by_the_next_scheduled_look_wh_14(
+    services: Services, sandbox: Sandbox, conn: Any
+) -> None:
+    """WH-14: every webhook of the hour is lost; what the worker does within 20 minutes brings all level."""
+    reconcile.full(services)
+    sandbox.faults(webhooks={"drop": 1.0})
+    sandbox.advance(3)  # days of renewals and declines, all within that hour
+    assert differences(sandbox, conn)
+
+    moment = datetime.fromisoformat(sandbox.control("clock")["now"])
+    with clock.replaced_by(lambda: moment):
+        assert feed.pull(services).problem == ""
+        hot.hot(services)  # what becomes overdue has no event
+    assert differences(sandbox, conn) == []
+
+    cron = next(line for line, task in schedule.SCHEDULE if task is tasks.pull_events)
+    clockwork = croniter(cron, 0.0)
+    ticks = [clockwork.get_next(float) for _ in range(8)]
+    assert max(later - earlier for earlier, later in pairwise(ticks)) <= 15 * 60
 
 
 def test_a_damaged_row_becomes_typed_drift_and_is_repaired(

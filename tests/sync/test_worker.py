@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import pairwise
@@ -182,3 +184,25 @@ def test_job_04_the_worker_outlives_the_loss_of_all_its_connections(
     assert worker.popen is not None
     assert worker.popen.poll() is None
     assert os.path.exists(f"/proc/{worker.popen.pid}")  # noqa: PTH110 - the very process, not a new one
+
+
+@pytest.mark.slow
+def test_job_03_a_worker_that_was_stopped_for_twenty_seconds_is_not_robbed(
+    services: Services, sandbox: Sandbox, conn: Any, start: Start
+) -> None:
+    first = start("first")
+    until(lambda: conn.execute("select 1 from jobs.procrastinate_workers").fetchone(), what="the worker")
+    sandbox.faults(api={"slow": 1.0, "slow_s": [2, 2]})
+    deliver(services, subject_of(sandbox), "e1")
+    until(lambda: state_of(conn, "e1") == "applying", what="the first worker to begin")
+    assert first.popen is not None
+    os.killpg(first.popen.pid, signal.SIGSTOP)
+    start("second")
+    time.sleep(20)
+    row = conn.execute("select attempts, state from billing.inbox where dedupe_key = 'e1'").fetchone()
+    assert (row["attempts"], row["state"]) == (1, "applying")
+    os.killpg(first.popen.pid, signal.SIGCONT)
+    sandbox.faults()
+    until(lambda: state_of(conn, "e1") == "applied", seconds=40, what="the first worker to finish")
+    row = conn.execute("select attempts from billing.inbox where dedupe_key = 'e1'").fetchone()
+    assert row["attempts"] == 1
