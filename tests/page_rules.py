@@ -73,7 +73,7 @@ def header_faults(response: TestResponse) -> list[str]:
         found.append("a CORS header: nobody else may read the portal (CSP-05)")
     if response.mimetype == "text/html" and "no-store" not in headers.get("Cache-Control", ""):
         found.append(f"an HTML page may be cached: {headers.get('Cache-Control')!r} (FIL-02)")
-    if response.mimetype.startswith("text/") and "charset" not in headers.get("Content-Type", ""):
+    if (response.mimetype or "").startswith("text/") and "charset" not in headers.get("Content-Type", ""):
         found.append("a text without charset (CSP-05)")
     return found
 

@@ -102,6 +102,41 @@ def test_every_kind_of_answer_carries_the_headers(app: Flask, method: str, path:
     assert response.status_code != 200 or method != "TRACE"
 
 
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ({"headers": {"Host": "evil.example"}}, 400),
+        ({"data": {"email": "a" * 65 * 1024}, "method": "POST"}, 413),
+        ({"data": {"email": "a"}, "method": "POST"}, 400),
+        ({"data": {"email": "a"}, "method": "POST", "headers": {"Sec-Fetch-Site": "cross-site"}}, 403),
+        ({"method": "HEAD"}, 200),
+    ],
+)
+def test_every_refusal_carries_the_headers(app: Flask, options: dict[str, Any], status: int) -> None:
+    """CSP-04: also what is refused before any view is chosen."""
+    given = {"method": "GET", **options}
+    response = Visitor(app).raw(given.pop("method"), "/sign-in", **given)
+    assert response.status_code == status
+
+
+def test_a_crash_and_a_kept_file_carry_the_headers(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CSP-04"""
+    page = Visitor(app).get("/sign-in")
+    address = page.soup.find("link", rel="stylesheet")["href"]
+    tag = Visitor(app).raw("GET", address).headers.get("ETag")
+    kept = Visitor(app).raw("GET", address, headers={"If-None-Match": tag} if tag else {})
+    assert kept.status_code == (304 if tag else 200)
+
+    @guard.public
+    def broken() -> str:
+        raise RuntimeError
+
+    monkeypatch.setitem(app.view_functions, "auth.show_sign_in", broken)
+    monkeypatch.setattr(app, "testing", False)
+    monkeypatch.setitem(app.config, "PROPAGATE_EXCEPTIONS", False)
+    assert Visitor(app).raw("GET", "/sign-in").status_code == 500
+
+
 def test_a_crash_is_a_page_with_a_number_and_no_details(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """LOG-01"""
 
