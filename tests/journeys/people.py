@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from tests.harness.processes import Stack
 
 
+BANK = {
+    "method": "bank",
+    "routing_number": "110000000",
+    "account_number": "000123456789",
+    "account_holder": "Some Body",
+}
+
+
 @dataclass
 class Someone:
     """A person with a browser tab, and what Zoho has of them."""
@@ -45,13 +53,13 @@ class Someone:
         )
         return self
 
-    def buy(self, plan: str = "team-m") -> Someone:
+    def buy(self, plan: str = "team-m", **entered: str) -> Someone:
         """Have bought this, over the same pages without looking at them."""
         outside = OutsideVisitor(self.stack.portal_url, self._cookie())
         answer = outside.send(outside.get(f"/checkouts/new?plan={plan}"), "/checkouts")
         assert answer is not None
         if "hostedpage" in answer.headers["Location"]:  # a second thing is paid with what is on file
-            paid = pay_at(answer.headers["Location"])
+            paid = pay_at(answer.headers["Location"], **entered)
             target = urlsplit(paid.headers["Location"])
             outside.get(f"{target.path}?{target.query}")
         return self

@@ -12,7 +12,7 @@ import pytest
 from tests.harness import browser as chromium
 from tests.harness.people import PASSWORD, mailed_links
 from tests.harness.processes import until
-from tests.journeys.people import Someone, download, person
+from tests.journeys.people import BANK, Someone, download, person
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -237,6 +237,19 @@ def test_a_new_address_is_agreed_to_twice_and_reaches_zoho(somebody: Callable[[s
     who.expect("Your e-mail address is changed.")
     who.email = new
     assert who.customer()["email"] == new
+
+
+def test_a_bank_payment_under_way_is_shown_and_left_alone(somebody: Callable[[str], Someone]) -> None:
+    """Point 4: nothing to pay, no link to pay it, and a refusal in words for whoever knows the address."""
+    who = somebody("banking").come_in().buy(**BANK)
+    who.expect_at("/", "A bank payment of $52.92 is under way.")
+    who.tab.assert_clean()
+    who.follow("INV-")
+    assert not who.page.get_by_role("main").get_by_role("link", name="Pay $").count()
+    who.tab.assert_clean()
+    invoice = who.page.url.removeprefix(who.stack.portal_url)
+    who.go(f"{invoice}/payment")
+    who.expect("A bank payment of this invoice is under way.")
 
 
 @pytest.fixture
