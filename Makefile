@@ -61,7 +61,7 @@ reset: ## Forget all demo data (what runs must be stopped first)
 	@rm -rf .data && echo "make reset: .data is gone; the next \`make run\` starts afresh."
 
 screenshots: dev-setup ## Every page and state at 390 and 1280 px, light and dark, into .data/screenshots
-	@$(PY) -m tests.journeys.screenshots
+	@$(PY) -m tests.journeys.screenshots $(ONLY)
 
 fix: dev-setup ## Mend what tools can mend
 	$(BIN)/ruff check --fix $(CODE)

@@ -17,11 +17,11 @@ def show_sync_status() -> Response:
     with reading() as conn:
         figures = status.read_figures(conn)
         counts = status.read_charts(conn)
-    drawn = [
-        charts.draw("Events kept", "hour", counts["events"]),
-        charts.draw("Calls to Zoho", "hour", counts["calls"]),
-        charts.draw("Differences found", "day", counts["drift"]),
-    ]
+    drawn = {
+        "events": charts.draw("Events kept", "hour", counts["events"]),
+        "calls": charts.draw("Calls to Zoho", "hour", counts["calls"]),
+        "drift": charts.draw("Differences found", "day", counts["drift"]),
+    }
     return page(
         "admin/overview.html",
         "figures",

@@ -8,10 +8,10 @@ _REASONS = {
     "card_expired": "the card has expired",
     "expired_card": "the card has expired",
     "8": "the card has expired",
-    "insufficient_funds": "there was not enough money on it",
-    "do_not_honor": "the bank declined it",
-    "2": "the bank declined it",
-    "processing_error": "the bank could not process it",
+    "insufficient_funds": "there was not enough money on the card",
+    "do_not_honor": "the bank declined the payment",
+    "2": "the bank declined the payment",
+    "processing_error": "the bank could not process the payment",
     "authentication_required": "the bank wants you to confirm it yourself",
     "transaction_not_permitted": "the bank does not allow this kind of payment",
     "27": "the billing address does not match the card",
@@ -19,5 +19,5 @@ _REASONS = {
 
 
 def reason(code: str) -> str:
-    """Return why, as the second half of "Your card could not be charged: ..."."""
-    return _REASONS.get(code.strip().lower(), "the bank declined it")
+    """Return why, as the second half of "The payment failed: ..."."""
+    return _REASONS.get(code.strip().lower(), "the bank declined the payment")

@@ -9,8 +9,10 @@ from werkzeug.wrappers import Response
 
 from portal.billing import payment_method
 from portal.billing import subscription as rules
+from portal.billing.catalogue import Catalogue, Plan
 from portal.billing.subscription import NextStep
 from portal.mirror import account_pages, situation
+from portal.mirror import catalogue as mirror_catalogue
 from portal.subscriptions.room import blueprint
 from portal.web import guard
 from portal.web.current import current_account, signed_in_session
@@ -18,6 +20,7 @@ from portal.web.pages import page
 from portal.web.reading import frame, freshness, reading
 
 MOST = 5
+MOST_PLANS = 4
 
 Row = dict[str, Any]
 
@@ -40,6 +43,8 @@ def overview() -> Response:
     with reading() as (conn, account):
         found = account_pages.get_overview(conn, account.id)
         how = situation.get(conn, account.id)
+        is_first_day = not found["subscriptions"] and not found["invoices"]
+        plans = for_sale(mirror_catalogue.read(conn).catalogue) if is_first_day else []
     times = [row["synced_at"] for row in (*found["subscriptions"], *found["invoices"])]
     return page(
         "subscriptions/overview.html",
@@ -48,9 +53,19 @@ def overview() -> Response:
         may_pay=account.role != "viewer" and not how.is_zoho_away,
         steps=steps(found["subscriptions"], found["methods"]),
         found=found,
+        plans=plans,
         **frame(how),
         **freshness(*times, situation=how),
     )
+
+
+def for_sale(catalogue: Catalogue) -> list[Plan]:
+    """Return some of what can be bought, cheapest first: enough for a first look."""
+    active = [plan for plan in catalogue.plans.values() if plan.is_active]
+    paid = [plan.interval for plan in active if not plan.is_free]
+    shortest = min(paid, key=lambda one: (one.months or 0, one.unit, one.count), default=None)
+    shown = [plan for plan in active if plan.is_free or plan.interval == shortest]
+    return sorted(shown, key=lambda plan: (plan.price, plan.name))[:MOST_PLANS]
 
 
 def steps(subscriptions: Sequence[Row], methods: Sequence[Row]) -> list[Step]:

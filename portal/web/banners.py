@@ -60,11 +60,12 @@ def _failed(situation: Situation, unpaid: list[Row]) -> list[Banner]:
     if not situation.troubled:
         return []
     subscription = situation.troubled[0]
-    title = _why(subscription["plan_name"] or subscription["name"], situation.last_failure)
-    text = {
+    title, why = _why(subscription["plan_name"] or subscription["name"], situation.last_failure)
+    then = {
         "dunning": "We try again in the next days. Your subscription goes on meanwhile.",
         "unpaid": "It is not tried again by itself, and the subscription does not renew until it is paid.",
     }[subscription["status"]]
+    text = f"{why} {then}".strip()
     owed = next(iter(unpaid), None)
     if owed:
         amount = filters.money(owed["balance"], owed["currency_code"])
@@ -73,14 +74,14 @@ def _failed(situation: Situation, unpaid: list[Row]) -> list[Banner]:
     return [Banner("bad", title, text, there, "See what you can do")]
 
 
-def _why(what: str, failure: Row | None) -> str:
-    """Say what failed and why; the payment itself may not have been read yet, and nothing is guessed."""
+def _why(what: str, failure: Row | None) -> tuple[str, str]:
+    """Say what failed, and why; the payment itself may not have been read yet, and nothing is guessed."""
     if failure is None:
-        return f"The last payment for {what} failed."
+        return f"The last payment for {what} failed.", ""
     digits = f" ending {failure['last_four']}" if failure["last_four"] else ""
     when = f" on {filters.day(failure['paid_on'])}" if failure["paid_on"] else ""
     reason = declines.reason(failure["gateway_error_code"])
-    return f"Your card{digits} could not be charged for {what}{when}: {reason}."
+    return f"Your card{digits} could not be charged.", f"The payment for {what}{when} failed: {reason}."
 
 
 def _overdue(unpaid: list[Row], today: date) -> list[Banner]:

@@ -151,11 +151,14 @@ def ago(value: datetime | None) -> str:
     return format_timedelta(value - clock.now(), add_direction=True, locale=conventions().dates)
 
 
-def days_away(value: date | None) -> str:
-    """Write how far a date is from today; only ever beside the date: `today`, `in 3 days`."""
+def days_away(value: date | None, today: date | None = None) -> str:
+    """Write how far a date is from today; only ever beside the date: `today`, `in 3 days`.
+
+    Dates of Zoho count from the organisation's ``today``, or a due date could be past and "in 2 days".
+    """
     if value is None:
         return UNKNOWN
-    days = (_as_date(value) - clock.now().astimezone(conventions().zone).date()).days
+    days = (_as_date(value) - (today or clock.now().astimezone(conventions().zone).date())).days
     named = {0: "today", 1: "tomorrow", -1: "yesterday"}.get(days)
     if named:
         return named

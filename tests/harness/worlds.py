@@ -53,7 +53,7 @@ class World:
 
     def organization(self, **columns: Any) -> Row:
         given = {"zoho_id": "10000001", "name": "Northwind", "currency_code": "USD", "synced_at": self.now}
-        return self._insert("organization", {**given, **columns})
+        return self.put("organization", {**given, **columns})
 
     def member(
         self,
@@ -65,8 +65,8 @@ class World:
     ) -> Member:
         user_id, account_id = uuid4(), uuid4()
         customer = f"C{next(self.ids)}"
-        self._insert("users", {"id": user_id, "issuer": "test", "email": email, **user})
-        self._insert(
+        self.put("users", {"id": user_id, "issuer": "test", "email": email, **user})
+        self.put(
             "accounts",
             {"id": account_id, "name": account, "billing_email": email, "zoho_customer_id": customer},
         )
@@ -74,7 +74,7 @@ class World:
         return Member(user_id, account_id, customer, self.session(user_id, account_id))
 
     def join(self, user_id: UUID, account_id: UUID, role: str) -> None:
-        self._insert("members", {"account_id": account_id, "user_id": user_id, "role": role})
+        self.put("members", {"account_id": account_id, "user_id": user_id, "role": role})
 
     def session(self, user_id: UUID, account_id: UUID | None = None, **columns: Any) -> str:
         cookie = secrets.token_urlsafe(32)
@@ -85,7 +85,7 @@ class World:
             "access_expires_at": self.now + timedelta(hours=12),
             "expires_at": self.now + timedelta(hours=12),
         }
-        self._insert("sessions", {**given, **columns})
+        self.put("sessions", {**given, **columns})
         return cookie
 
     def customer(self, member: Member, **columns: Any) -> Row:
@@ -114,7 +114,7 @@ class World:
         row = self._mirrored("subscriptions", member, {**given, **columns})
         for position, addon in enumerate(addons):
             owned = {"subscription_id": row["id"], "account_id": member.account_id, "position": position}
-            self._insert("subscription_addons", {**owned, **addon})
+            self.put("subscription_addons", {**owned, **addon})
         return row
 
     def invoice(self, member: Member, lines: tuple[Row, ...] | None = None, **columns: Any) -> Row:
@@ -138,7 +138,7 @@ class World:
             lines = ({"name": "Team", "code": "team-monthly", "price": total, "item_total": total},)
         for position, line in enumerate(lines):
             owned = {"invoice_id": row["id"], "account_id": member.account_id, "position": position}
-            self._insert("invoice_lines", {**owned, **line})
+            self.put("invoice_lines", {**owned, **line})
         return row
 
     def payment(self, member: Member, invoice: Row, **columns: Any) -> Row:
@@ -192,20 +192,20 @@ class World:
             "breaker_state": "open",
             "breaker_until": self.now + timedelta(minutes=5),
         }
-        self._insert("call_budget", given)
+        self.put("call_budget", given)
 
     def full_run(self, started_at: datetime | None = None) -> None:
         """Record a finished comparison of everything with Zoho."""
-        self._insert("sync_runs", {"kind": "full", "state": "done", "started_at": started_at or self.now})
+        self.put("sync_runs", {"kind": "full", "state": "done", "started_at": started_at or self.now})
 
     def _mirrored(self, table: str, member: Member, columns: Row, *, owner: bool = True) -> Row:
         stamps = {"synced_at": self.now, "source": "webhook", "read_started_at": self.now}
         owned = {"account_id": member.account_id}
         if owner:
             owned["customer_zoho_id"] = member.customer_zoho_id
-        return self._insert(table, {**stamps, **owned, **columns})
+        return self.put(table, {**stamps, **owned, **columns})
 
-    def _insert(self, table: str, columns: Row) -> Row:
+    def put(self, table: str, columns: Row) -> Row:
         statement = sql.SQL("insert into billing.{} ({}) values ({}) returning *").format(
             sql.Identifier(table),
             sql.SQL(", ").join(sql.Identifier(name) for name in columns),

@@ -53,7 +53,7 @@ def wait_until(page: Page, address: str, words: str, place: str = "h1") -> None:
 
 def wait_for_the_bad_news(page: Page, stack: Stack) -> None:
     wait_until(page, f"{stack.portal_url}/", "The payment for Team monthly failed")
-    wait_until(page, f"{stack.portal_url}/", "there was not enough money on it", ".notice")
+    wait_until(page, f"{stack.portal_url}/", "there was not enough money on the card", ".notice")
     wait_until(page, f"{stack.portal_url}/", "Look at the invoice and pay", ".notice")
 
 

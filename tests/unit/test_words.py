@@ -93,7 +93,7 @@ def test_what_a_method_is_called(method: dict[str, Any] | None, name: str) -> No
 
 def test_a_decline_we_do_not_understand_is_not_explained_away() -> None:
     assert declines.reason("card_expired") == "the card has expired"
-    assert declines.reason("a-code-of-tomorrow") == "the bank declined it"
+    assert declines.reason("a-code-of-tomorrow") == "the bank declined the payment"
 
 
 def sums_of(**columns: Any) -> list[tuple[str, Decimal]]:

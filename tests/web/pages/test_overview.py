@@ -110,8 +110,8 @@ def test_a_failed_payment_says_why_and_offers_one_act(world: World, as_member: S
 
     page = as_member(member).get("/")
 
-    assert page.shows("Your card ending 0042 could not be charged for Team on")
-    assert page.shows("there was not enough money on it")
+    assert page.shows("Your card ending 0042 could not be charged. The payment for Team on")
+    assert page.shows("there was not enough money on the card")
     assert page.link("Look at the invoice and pay 49,00 €") == f"/invoices/{invoice['id']}"
 
 

@@ -1,0 +1,1 @@
+"""What `make screenshots` takes pictures of: scenes, forms, mails, errors; and the camera."""
