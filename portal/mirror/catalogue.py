@@ -9,6 +9,8 @@ from portal import clock
 from portal.billing.catalogue import Addon, Catalogue, Coupon, Plan
 from portal.billing.interval import Interval
 from portal.db.transaction import Conn
+from portal.mirror import bundle
+from portal.mirror.situation import away_until
 
 # Amounts travel as text, because JSON numbers would come back as floats.
 _READ = """
@@ -43,17 +45,23 @@ select
   (select min(p.synced_at) from billing.plans p where p.gone_at is null) as read_at,
   (select o.time_zone from billing.organization o limit 1) as time_zone,
   coalesce((select o.clock_offset from billing.organization o limit 1), '0') as clock_offset,
-  (select o.currency_code from billing.organization o limit 1) as currency
+  (select o.currency_code from billing.organization o limit 1) as currency,
+  (select to_json(c)::text from (
+     select breaker_state, breaker_until as breaker_until_at, blocked_until as blocked_until_at
+     from billing.call_budget order by updated_at desc limit 1) c) as connection
 """
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogueRead:
-    """The catalogue, how old it is, and the date that it is for the organisation (by Zoho's clock)."""
+    """The catalogue, how old it is, the date that it is for the organisation (by Zoho's clock), and
+    whether Zoho can be asked now, or nothing can be bought.
+    """
 
     catalogue: Catalogue
     read_at: datetime | None
     today: date
+    is_zoho_away: bool
 
 
 def read(conn: Conn, coupon_code: str = "") -> CatalogueRead:
@@ -74,6 +82,7 @@ def read(conn: Conn, coupon_code: str = "") -> CatalogueRead:
         ),
         row["read_at"],
         clock.today(row["time_zone"] or "UTC", row["clock_offset"]),
+        away_until(bundle.parse_one(row["connection"])) is not None,
     )
 
 

@@ -73,7 +73,7 @@ def get(conn: Conn, account_id: UUID) -> Situation:
     return Situation(
         today=clock.today(row["time_zone"], row["clock_offset"]),
         checked_at=row["checked_at"],
-        away_until=_away_until(bundle.parse_one(row["connection"])),
+        away_until=away_until(bundle.parse_one(row["connection"])),
         troubled=bundle.parse(row["troubled"]),
         open_invoices=bundle.parse(row["open_invoices"]),
         last_failure=bundle.parse_one(row["last_failure"]),
@@ -81,7 +81,8 @@ def get(conn: Conn, account_id: UUID) -> Situation:
     )
 
 
-def _away_until(connection: Row | None) -> datetime | None:
+def away_until(connection: Row | None) -> datetime | None:
+    """Return until when Zoho is left alone, given how the calls to it go; None when it can be asked."""
     if connection is None:
         return None
     ends = [connection["blocked_until_at"]]

@@ -18,7 +18,7 @@ from portal.mirror.catalogue import CatalogueRead
 from portal.plans import buying
 from portal.plans.buying import Buyer, PurchaseForm, purchase_form
 from portal.plans.room import blueprint
-from portal.web import guard, hosted
+from portal.web import banners, guard, hosted
 from portal.web.acting import NotDone, new_key, onward
 from portal.web.choosing import asks_for_amounts, shown_again
 from portal.web.current import current_services, signed_in_account, signed_in_session
@@ -132,6 +132,8 @@ def _render(
         needs_page=costs is not None and buying.needs_page(counter.form, costs),
         has_changed=has_changed,
         as_of=read.read_at,
+        is_closed=read.is_zoho_away,
+        banners=[banners.away(read.read_at)] if read.is_zoho_away else [],
     )
 
 

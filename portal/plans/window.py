@@ -8,7 +8,7 @@ from portal.mirror import shop
 from portal.mirror.catalogue import CatalogueRead
 from portal.plans import offers
 from portal.plans.room import blueprint
-from portal.web import guard
+from portal.web import banners, guard
 from portal.web.current import current_services, signed_in_account, signed_in_session
 from portal.web.forms import query
 from portal.web.pages import page
@@ -31,6 +31,8 @@ def list_plans() -> Response:
         savings=savings,
         shelves=offers.shelves(read.catalogue, interval, owned) if interval else [],
         as_of=read.read_at,
+        is_closed=read.is_zoho_away,
+        banners=[banners.away(read.read_at)] if read.is_zoho_away else [],
     )
 
 

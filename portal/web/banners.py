@@ -5,7 +5,7 @@ settle (facts.md 5.3: it may take 15 days, and nothing is overdue meanwhile).
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from flask import url_for
 
@@ -33,7 +33,7 @@ def of(situation: Situation) -> list[Banner]:
     under_way = [one for one in situation.open_invoices if one["ach_payment_initiated"]]
     unpaid = [one for one in situation.open_invoices if not one["ach_payment_initiated"]]
     found = [
-        *_away(situation),
+        *([away(situation.checked_at)] if situation.is_zoho_away else []),
         *([] if under_way and not unpaid else _failed(situation, unpaid)),
         *([] if situation.troubled else _overdue(unpaid, situation.today)),
         *_under_way(under_way),
@@ -42,18 +42,15 @@ def of(situation: Situation) -> list[Banner]:
     return found[:MOST]
 
 
-def _away(situation: Situation) -> list[Banner]:
-    if not situation.is_zoho_away:
-        return []
-    checked = f" last checked {filters.stamp(situation.checked_at)}" if situation.checked_at else ""
-    return [
-        Banner(
-            "warn",
-            "The billing system is not answering right now.",
-            f"You see our copy{checked}. Changes and payments open again when it answers; "
-            "your subscriptions go on as they are.",
-        )
-    ]
+def away(checked_at: datetime | None) -> Banner:
+    """Return what is said while Zoho cannot be asked."""
+    checked = f" last checked {filters.stamp(checked_at)}" if checked_at else ""
+    return Banner(
+        "warn",
+        "The billing system is not answering right now.",
+        f"You see our copy{checked}. Changes and payments open again when it answers; "
+        "your subscriptions go on as they are.",
+    )
 
 
 def _failed(situation: Situation, unpaid: list[Row]) -> list[Banner]:

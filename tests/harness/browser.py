@@ -66,8 +66,9 @@ class Tab:
     javascript: bool = True
     complaints: list[str] = field(default_factory=list)
 
-    def axe(self) -> list[str]:
-        """Return what axe finds wrong with the page as it is now; nothing where scripts are off.
+    def axe(self, *rules: str) -> list[str]:
+        """Return what axe finds wrong with the page as it is now, by all rules or by ``rules`` alone;
+        nothing where scripts are off.
 
         axe waits for timers, which never fire there; the same markup is judged with scripts on.
         """
@@ -76,7 +77,7 @@ class Tab:
         # axe runs through the debugger, which the page's CSP does not bind
         found = (
             Axe()
-            .run(self.page, options={"runOnly": AXE_TAGS, "resultTypes": ["violations"]})
+            .run(self.page, options={"runOnly": list(rules) or AXE_TAGS, "resultTypes": ["violations"]})
             .response["violations"]
         )
         return [

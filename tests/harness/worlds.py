@@ -169,6 +169,20 @@ class World:
         }
         return self._mirrored("credit_notes", member, {**given, **columns})
 
+    def plan(self, code: str, price: int, **columns: Any) -> Row:
+        given = {
+            "zoho_id": f"L{next(self.ids)}",
+            "code": code,
+            "name": code.capitalize(),
+            "status": "active",
+            "price": price,
+            "currency_code": "USD",
+            "synced_at": self.now,
+            "source": "reconcile",
+            "read_started_at": self.now,
+        }
+        return self.put("plans", {**given, **columns})
+
     def method(self, member: Member, **columns: Any) -> Row:
         given = {
             "zoho_id": f"M{next(self.ids)}",

@@ -129,7 +129,7 @@ class Studio:
 
     def _rest_worker(self) -> None:
         """Stop the worker, which would put right what is planted; staff pages still see its heart beat."""
-        self.portal.worker.stop()
+        self.portal.worker.kill()
         self.world.conn.execute(
             "update jobs.procrastinate_workers set last_heartbeat = now() + interval '1 hour'"
         )

@@ -230,7 +230,7 @@ def test_a_lost_answer_is_looked_up_and_the_page_says_so(owner: Shopper, fault: 
     assert intents(owner, "cancel") == [settled]
     assert there(owner)["status"] == status
     shown = owner.visitor.get(page.url)
-    assert shown.shows("Done, confirmed by Zoho" if settled == "done" else "It did not go through")
+    assert shown.shows("Done, confirmed by Zoho" if settled == "done" else "did not go through")
 
 
 def test_a_done_act_is_followed_until_the_mirror_shows_it(owner: Shopper) -> None:

@@ -109,6 +109,12 @@ def test_how_far_a_day_is(of: object, days: int, written: str) -> None:
     assert filters.days_away(NOON.date() + timedelta(days)) == written
 
 
+def test_how_far_a_day_is_counts_from_the_organisations_day(of: object) -> None:
+    of("en-US")  # type: ignore[operator]
+    ahead = NOON.date() + timedelta(31)
+    assert filters.days_away(ahead - timedelta(3), ahead) == "3 days ago"
+
+
 def test_quantities_and_rates_have_no_needless_zeros(of: object) -> None:
     of("en-US")  # type: ignore[operator]
     assert filters.number(Decimal("3.000000")) == "3"

@@ -39,7 +39,7 @@ def trial(world: World) -> Scene:
     member = world.member("trial@example.com")
     world.customer(member)
     row = world.subscription(
-        member, status="trial", trial_ends_on=world.in_days(9), next_billing_on=world.in_days(9)
+        member, status="trial", trial_ends_on=world.in_days(9), current_term_ends_on=world.in_days(9)
     )
     return Scene(member, of_subscription(row, "cancellation"))
 

@@ -69,6 +69,37 @@ def test_the_first_day_shows_the_way_to_the_plans(world: World, as_member: SignI
     assert not page.soup.find("table")
 
 
+def test_the_first_day_shows_what_can_be_bought_cheapest_first(world: World, as_member: SignIn) -> None:
+    world.plan("team", 49)
+    world.plan("starter", 19)
+    world.plan("yearly", 10, interval_unit="years")
+    world.plan("retired", 5, status="inactive")
+
+    page = as_member(world.member()).get("/")
+
+    shown = [heading.get_text(strip=True) for heading in page.soup.select("main h3")]
+    assert shown == ["Starter", "Team"]
+    assert page.link("Choose Team") == "/checkouts/new?plan=team"
+
+
+def test_zoho_away_closes_the_till(world: World, as_member: SignIn) -> None:
+    """What is wrong is said where something could be bought or paid, and the button is not there."""
+    member = world.member()
+    world.plan("team", 49)
+    invoice = world.invoice(member)
+    visitor = as_member(member)
+    world.zoho_away()
+
+    pages = [
+        visitor.get(path)
+        for path in ("/plans", "/checkouts/new?plan=team", f"/invoices/{invoice['id']}/payment")
+    ]
+
+    assert all(page.shows("The billing system is not answering right now.") for page in pages)
+    buttons = [button.get_text(strip=True) for page in pages for button in page.soup.select("main button")]
+    assert buttons == ["Update amounts"]
+
+
 def test_what_is_owed_is_the_sum_of_open_invoices(world: World, as_member: SignIn) -> None:
     member = world.member()
     world.subscription(member)
