@@ -73,7 +73,7 @@ def test_from_signing_up_to_a_live_subscription(newcomer: Tab, stack: Stack, ema
     page = newcomer.page
     page.goto(stack.portal_url)
     expect(page.locator("h1")).to_have_text("You have no subscription yet")
-    page.get_by_role("link", name="See the plans").click()
+    page.get_by_role("link", name="All plans and prices").click()
     newcomer.assert_clean()
     page.get_by_role("link", name="Choose Team monthly").click()
     page.get_by_label("Extra seat").fill("2")

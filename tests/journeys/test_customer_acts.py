@@ -301,7 +301,7 @@ def _told(who: Someone, words: str | tuple[str, ...]) -> int:
 
 def _keep_a_new_card_and_pay(who: Someone) -> None:
     who.expect_at("/", "The payment for Team monthly failed")
-    who.expect("there was not enough money on it")
+    who.expect("there was not enough money on the card")
     who.tab.assert_clean()
     who.go("/payment-methods")
     who.press("Add a card or bank account")

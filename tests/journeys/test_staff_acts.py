@@ -40,7 +40,7 @@ def adas(stack: Stack) -> str:
 def test_the_overview_says_in_words_how_it_stands(staff: Someone) -> None:
     staff.go("/")
     assert staff.page.url.startswith(f"{staff.stack.portal_url}/admin")
-    for words in ("Events", "Differences", "Comparisons", "Customers", "Mail", "Zoho connection"):
+    for words in ("Events", "Differences", "Comparisons", "Customers", "Mail", "Zoho"):
         staff.expect(words)
     staff.tab.assert_clean()
 
@@ -55,12 +55,12 @@ def test_an_event_is_found_read_and_applied_again(staff: Someone) -> None:
     staff.expect("subscription_cancelled")
     staff.page.locator("#results a").first.click()
     staff.page.wait_for_load_state()
-    until(lambda: _reloaded(staff, "applied"), seconds=30, what="the event to be applied")
+    until(lambda: _reloaded(staff, "Applied"), seconds=30, what="the event to be applied")
     staff.expect("What it did")
     staff.expect('"event_type"')
     staff.tab.assert_clean()
     staff.press("Apply again")
-    until(lambda: _reloaded(staff, "applied"), seconds=30, what="the event to be applied again")
+    until(lambda: _reloaded(staff, "Applied"), seconds=30, what="the event to be applied again")
 
 
 def test_a_dead_letter_is_found_and_brought_back(staff: Someone) -> None:
@@ -82,7 +82,7 @@ def test_a_dead_letter_is_found_and_brought_back(staff: Someone) -> None:
     staff.expect("poison")
     staff.tab.assert_clean()
     staff.press("Apply again")
-    until(lambda: _reloaded(staff, "applied"), seconds=40, what="the dead letter to be applied")
+    until(lambda: _reloaded(staff, "Applied"), seconds=40, what="the dead letter to be applied")
 
 
 def test_a_difference_is_found_by_comparing_and_each_is_repaired_or_left(staff: Someone) -> None:
@@ -96,7 +96,7 @@ def test_a_difference_is_found_by_comparing_and_each_is_repaired_or_left(staff: 
     )
     staff.go("/admin/runs")
     staff.press("Compare everything now")
-    until(lambda: _reloaded(staff, "done"), seconds=90, what="the comparison to end")
+    until(lambda: _reloaded(staff, "Done"), seconds=90, what="the comparison to end")
     staff.expect("Differences found")
     staff.tab.assert_clean()
     staff.follow("See the differences")
