@@ -10,8 +10,10 @@ from portal.config import Settings
 from portal.services import Services
 
 # Every room exposes `blueprint`; what is shared by rooms exposes `register(app)`.
-# The order is the order of their hooks: request id and headers first, so that refusals have them too.
+# The order is the order of their hooks: request id and headers first, so that refusals have them too. What
+# stands in front of the framework comes before the guard, which puts the believed proxies in front of it.
 SHARED = (
+    "portal.webhooks.shortcut",
     "portal.web.headers",
     "portal.web.static_files",
     "portal.web.current",

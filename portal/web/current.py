@@ -103,7 +103,11 @@ def visit() -> Visit:
 
 def client_ip() -> str:
     """Return the visitor's address, a whole IPv6 household as one."""
-    given = request.remote_addr or ""
+    return household(request.remote_addr or "")
+
+
+def household(given: str) -> str:
+    """Return an address as it is counted: of IPv6 the network, which one household has to itself."""
     try:
         address = ip_address(given)
     except ValueError:

@@ -49,6 +49,14 @@ _ALWAYS = {
         )
     ),
 }
+# What a machine is answered before the framework (portal/webhooks/shortcut.py): text that nobody shows.
+FOR_MACHINES = {
+    **_ALWAYS,
+    "Content-Security-Policy": "; ".join(
+        f"{name} 'none'" for name in ("default-src", "base-uri", "form-action", "frame-ancestors")
+    ),
+    "Cache-Control": "no-store",
+}
 # Where a response may send the browser: all of them are checked, htmx checks HX-Redirect itself not at all.
 _SENDING = ("Location", "HX-Redirect", "HX-Location", "HX-Push-Url", "HX-Replace-Url", "Refresh")
 
@@ -61,8 +69,7 @@ def register(app: Flask) -> None:
 
     @app.before_request
     def name_request() -> None:
-        given = request.headers.get("X-Request-Id", "")
-        g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        g.request_id = request_id(request.headers.get("X-Request-Id", ""))
         g.nonce = secrets.token_urlsafe(18)
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
@@ -92,6 +99,11 @@ def register(app: Flask) -> None:
     @app.teardown_request
     def forget_request(_: BaseException | None) -> None:
         structlog.contextvars.unbind_contextvars("request_id")
+
+
+def request_id(given: str) -> str:
+    """Return the name that a proxy gave the request, or a new one."""
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
 
 
 def _policy(hosted: str) -> str:

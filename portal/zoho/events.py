@@ -91,7 +91,9 @@ def _hint_from(envelope: Raw) -> EventHint:
 
 def _subjects_in(place: Raw) -> Iterator[Subject]:
     for key, read in _READERS.items():
-        value = place.get(key)
+        if key not in place:
+            continue
+        value = place[key]
         for row in [value] if isinstance(value, dict) else rows_from(value):
             yield from read(row)
     yield from _ids(place, **_BARE_IDS)

@@ -21,6 +21,7 @@ from portal.sync.subjects import Subject
 from portal.web.hushed import Hushed
 from portal.webhooks import refusals
 from portal.webhooks.keeping import Keeper
+from tests import page_rules
 from tests.harness.logs import listen
 from tests.harness.processes import until
 
@@ -251,6 +252,57 @@ def test_wh_05_one_that_cannot_be_kept_takes_no_other_along(held: Any, conn: Any
 
     assert outcomes == [True, "CheckViolation", True]
     assert {row["dedupe_key"] for row in rows(conn)} == {"held", "good", "fine"}
+
+
+def test_csp_04_what_zoho_is_answered_carries_the_headers_of_every_answer(post: Post) -> None:
+    """The shortcut in front of the framework sets them itself, whatever it answers."""
+    for answer in (
+        post(event()),
+        post(event(), signature="f" * 64),
+        post(b"{"),
+        post(b"", path=f"{PATH}?a=b"),
+    ):
+        assert list(page_rules.header_faults(answer)) == []
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["X-Request-Id"]
+        assert "Set-Cookie" not in answer.headers
+
+
+def test_wh_06_a_plain_delivery_is_answered_before_the_framework(
+    post: Post, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "full_dispatch_request", lambda *_: pytest.fail("the framework was asked"))
+    assert post(event()).status_code == 200
+    assert post(event(), signature="f" * 64).status_code == 401
+
+
+def test_wh_15_a_delivery_for_another_host_is_refused(post: Post, conn: Any) -> None:
+    assert post(event(), base_url="http://evil.example").status_code == 400
+    assert rows(conn) == []
+
+
+def test_wh_15_the_sender_is_whom_the_believed_proxy_names(make_app: Callable[..., Flask], conn: Any) -> None:
+    behind = make_app(trusted_proxies=1)
+    body = event()
+    headers = {HEADER: signed(body), "X-Forwarded-For": "198.51.100.1, 203.0.113.7"}
+    answer = behind.test_client().post(PATH, data=body, headers=headers, content_type="application/json")
+
+    assert answer.status_code == 200
+    assert rows(conn)[0]["sender"] == "203.0.113.7"
+
+
+def test_wh_06_a_fault_of_ours_is_an_error_and_no_yes(
+    post: Post, app: Flask, conn: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(app.extensions["services"].pool, "connection", broken)
+    answer = post(event())
+
+    assert answer.status_code == 500
+    assert list(page_rules.header_faults(answer)) == []
+    assert rows(conn) == []
 
 
 def test_wh_06_a_delivery_is_one_statement(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
