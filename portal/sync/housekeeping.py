@@ -8,9 +8,9 @@ from datetime import timedelta
 from portal import clock
 from portal.db.transaction import Conn
 from portal.sync import inbox, reads
+from portal.zoho.budget import KEEP_LOG
 
 KEEP_READS = timedelta(days=1)
-KEEP_CALLS = timedelta(days=14)
 KEEP_RUNS = timedelta(days=90)
 
 _DROP_CALLS = "delete from billing.zoho_calls where at < %(before)s"
@@ -22,5 +22,5 @@ def prune(conn: Conn) -> None:
     now = clock.now()
     inbox.prune(conn)
     reads.prune(conn, now - KEEP_READS)
-    conn.execute(_DROP_CALLS, {"before": now - KEEP_CALLS})
+    conn.execute(_DROP_CALLS, {"before": now - KEEP_LOG})
     conn.execute(_DROP_RUNS, {"before": now - KEEP_RUNS})

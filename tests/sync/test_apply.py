@@ -61,8 +61,12 @@ def test_wh_08_a_thousand_replayed_deliveries_change_nothing_and_cost_one_read(
     refresh.refresh(services, *_pair(subject), source="webhook")
     before = conn.execute("select * from billing.subscriptions").fetchone()
     asked = reads_of(sandbox, subject.zoho_id)
-    for number in range(100):
-        deliver(services, subject, f"old-{number}", flags=["late"])
+    with transaction.as_web(services.pool) as tx:
+        for number in range(1000):
+            again = Delivery(
+                dedupe_key=f"old-{number}", subjects=[subject], event_type="test", flags=["late"]
+            )
+            inbox.store(tx, again)
 
     apply.apply(services, subject)
     apply.apply(services, subject)
