@@ -33,10 +33,15 @@ class Lag:
         self._lock = Lock()
 
     def keep(self, now: float, stale_s: float) -> None:
-        """Take a snapshot when the newest is old enough; forget those nobody may see any more."""
+        """Take a snapshot when the newest is old enough; forget those nobody may see any more.
+
+        After a quiet time the held ones are older than any lag: what was written since must be seen.
+        """
         with self._lock:
             if self._held and self._held[-1].path != self._store.path:
                 self._release()
+            while self._held and now - self._held[0].taken > stale_s:
+                self._held.pop(0).connection.close()
             if not self._held or now - self._held[-1].taken >= stale_s / 2:
                 self._held.append(self._take(now))
             while len(self._held) > 2:  # noqa: PLR2004 - the older and the newer

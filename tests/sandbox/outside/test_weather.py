@@ -154,6 +154,18 @@ def test_stale_list_shows_the_past_while_detail_shows_the_present(bench: Bench) 
     assert listed()
 
 
+def test_lagging_reads_are_never_further_behind_than_the_weather_says(bench: Bench) -> None:
+    """After a quiet time nothing comes back that is older than any lag (a created subscription once hid)."""
+    headers = bench.headers()
+    storm(bench, stale=1, stale_s=60)
+    get(bench, "customers", headers)
+    body = {"display_name": "Newest Ltd", "email": "new@example.com"}
+    made = bench.client.post("/billing/v1/customers", headers=headers, json=body).json["customer"]
+    bench.control("clock", {"advance_seconds": 1200})
+
+    assert get(bench, f"customers/{made['customer_id']}", headers).status_code == 200
+
+
 def test_shifting_pages_miss_or_repeat_a_row(bench: Bench) -> None:
     headers = bench.headers()
 
