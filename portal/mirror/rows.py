@@ -32,6 +32,11 @@ _LOCKED = sql.SQL("select pg_advisory_xact_lock(hashtextextended(%(name)s, 0)); 
 _BEFORE = sql.SQL("select * from billing.{table} where zoho_id = %(zoho_id)s")
 _INSERT = sql.SQL("insert into billing.{table} ({columns}) values ({values}) returning *")
 _UPDATE = sql.SQL("update billing.{table} set {pairs} where zoho_id = %(zoho_id)s returning *")
+_CONFIRM = sql.SQL("""
+update billing.{table} set source = %(source)s, read_started_at = %(read_started_at)s,
+       zoho_updated_at = %(zoho_updated_at)s, synced_at = %(synced_at)s
+where zoho_id = %(zoho_id)s
+""")
 _GONE = sql.SQL("""
 update billing.{table}
 set gone_at = %(now)s, synced_at = %(now)s, source = %(source)s, read_started_at = %(read_started_at)s
@@ -67,11 +72,15 @@ def upsert(conn: Conn, table: str, row: Mapping[str, Any], stamp: Stamp) -> Writ
     values = {**row, "gone_at": None}
     fields = differing(before, values) if before else frozenset(values)
     stamps = _stamps(stamp)
-    written = {name: _adapted(value) for name, value in (values | stamps if fields else stamps).items()}
+    if before is not None and not fields:
+        # What most reads find: nothing new. Then only the date on it is, and nothing needs to come back.
+        conn.execute(_confirm(table), stamps | {"zoho_id": row["zoho_id"]})
+        return Written(before, before | stamps, changed=False)
+    written = {name: _adapted(value) for name, value in (values | stamps).items()}
     written["zoho_id"] = row["zoho_id"]
     statement = _insert(table, written) if before is None else _update(table, written)
     after = conn.execute(statement, written).fetchone()
-    return Written(before, after, changed=bool(fields), fields=fields)
+    return Written(before, after, changed=True, fields=fields)
 
 
 def mark_gone(conn: Conn, table: str, zoho_id: str, stamp: Stamp) -> Written:
@@ -119,6 +128,11 @@ def _locked(conn: Conn, table: str, zoho_id: str) -> Row | None:
 @cache
 def _lock_and_look(table: str) -> sql.Composed:
     return _LOCKED.format(before=_look(table))
+
+
+@cache
+def _confirm(table: str) -> sql.Composed:
+    return _CONFIRM.format(table=sql.Identifier(table))
 
 
 @cache
