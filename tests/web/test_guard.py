@@ -244,17 +244,17 @@ def test_a_page_needs_two_round_trips_for_its_session(portal: Flask) -> None:
     import psycopg
 
     user, counted = sign_in(portal), []
-    original = psycopg.Connection.execute
+    original = psycopg.Cursor.execute
 
     def counting(self: Any, query: Any, *args: Any, **more: Any) -> Any:
         counted.append(str(query).split()[0:3])
         return original(self, query, *args, **more)
 
-    psycopg.Connection.execute = counting  # type: ignore[method-assign]
+    psycopg.Cursor.execute = counting  # type: ignore[method-assign]
     try:
         ask(portal, user, "GET", "/account")
     finally:
-        psycopg.Connection.execute = original  # type: ignore[method-assign]
+        psycopg.Cursor.execute = original  # type: ignore[method-assign]
     statements = [words for words in counted if words]  # the pool's own check is empty
     assert len(statements) == 2, statements
 
