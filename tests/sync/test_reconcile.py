@@ -58,6 +58,28 @@ def test_first_pass_brings_everything_and_the_second_writes_nothing(
     assert differences(sandbox, conn) == []
 
 
+def test_a_level_mirror_costs_list_calls_only_and_a_difference_one_call_more(
+    services: Services, sandbox: Sandbox, conn: Any
+) -> None:
+    """design.md 8: ceil(n/200) calls a list, and one detail call for each object that differs."""
+    reconcile.full(services)
+    read = "select endpoint from billing.zoho_calls where endpoint like '%%{%%' and id > %s"
+    last = conn.execute("select max(id) as id from billing.zoho_calls").fetchone()["id"]
+
+    level = reconcile.full(services)
+    assert conn.execute(read, [last]).fetchall() == []
+    listed = "select count(*) n from billing.zoho_calls where endpoint = %s and id > %s"
+    for endpoint in ("/customers", "/subscriptions", "/invoices", "/payments", "/creditnotes"):
+        assert conn.execute(listed, [endpoint, last]).fetchone()["n"] == 1, endpoint
+
+    conn.execute("update billing.invoices set balance = balance + 1")
+    wrong = conn.execute("select count(*) n from billing.invoices").fetchone()["n"]
+    last = conn.execute("select max(id) as id from billing.zoho_calls").fetchone()["id"]
+    repair = reconcile.full(services)
+    assert [row["endpoint"] for row in conn.execute(read, [last])] == ["/invoices/{id}"] * wrong
+    assert repair.calls == level.calls + wrong
+
+
 def test_months_without_a_single_webhook_are_made_good_in_one_pass(
     services: Services, sandbox: Sandbox, conn: Any
 ) -> None:
