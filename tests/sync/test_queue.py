@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,9 @@ def on_queue(database_url: str, work: Callable[[App], Awaitable[Any]]) -> None:
             async with app.open_async():
                 await work(app)
 
-    asyncio.run(whole())
+    # in a thread: a browser test before this one leaves a running loop in the main thread
+    with ThreadPoolExecutor(1) as aside:
+        aside.submit(asyncio.run, whole()).result()
 
 
 def run(database_url: str, task: Any) -> None:
