@@ -256,9 +256,11 @@ def test_console_in_a_browser_is_clean_at_two_widths(bench: Bench, served: str, 
     bench.control("clock", {"advance_days": 31})
     sub = bench.control("state?kind=subscriptions")["subscriptions"][0]["subscription_id"]
     event = bench.control("events")["events"][0]["event_id"]
+    invoice = bench.control("state?kind=invoices")["invoices"][0]["invoice_id"]
     asked = "client_id=1000.SANDBOXCLIENT&response_type=code&redirect_uri=http://127.0.0.1/cb"
     consent = f"/oauth/v2/auth?{asked}&scope=ZohoSubscriptions.fullaccess.all&prompt=consent"
-    subjects = (f"/console/subscriptions/{sub}", f"/console/events/{event}", consent)
+    owned = (f"/console/subscriptions/{sub}", f"/console/invoices/{invoice}")
+    subjects = (*owned, f"/console/events/{event}", consent)
     for viewport, scheme in ((PHONE, "dark"), (DESKTOP, "light")):
         with visitor(browser, viewport=viewport, color_scheme=scheme) as tab:
             for address in (*PAGES, *subjects):
