@@ -65,7 +65,13 @@ class Studio:
                     self.camera.take(tab.page, album, name)
 
     def enrolment(self, album: str) -> None:
-        """Turning on the second factor, up to the code."""
+        """The second factor: asked for at sign-in, turned on, and links that no longer work."""
+        with chromium.visitor(self.browser) as tab:
+            for name, path in {"expired": "/confirmation", "half-way": "/confirmation?message=one"}.items():
+                tab.page.goto(self.portal.portal_url + path)
+                self.camera.take(tab.page, album, f"link-{name}")
+            sign_in(tab.page, self.portal.portal_url, STAFF, with_code=False)
+            self.camera.take(tab.page, album, "code-at-sign-in")
         with chromium.visitor(self.browser) as tab:
             sign_in(tab.page, self.portal.portal_url, BOB)
             tab.page.goto(f"{self.portal.portal_url}/account/second-factor")
@@ -124,6 +130,7 @@ class Studio:
             self._take(
                 tab, album, {**scene.paths, "plans": "/plans", "checkout": "/checkouts/new?plan=team-m"}
             )
+        with chromium.visitor(self.browser) as tab:
             sign_in(tab.page, self.portal.portal_url, STAFF)
             self._take(tab, album, {"staff": "/admin"})
 
