@@ -26,7 +26,7 @@ from portal.config import Settings
 from portal.db.pool import open_pool
 from tests.harness.processes import Stack
 
-Statement = tuple[Any, Any]
+Statement = tuple[type[psycopg.Cursor[Any]], Any, Any]
 Figures = dict[str, float]
 PACKED = {"Accept-Encoding": "gzip"}
 
@@ -88,7 +88,7 @@ def recorded() -> Iterator[list[Statement]]:
 
     def execute(cursor: Any, query: Any, params: Any = None, **options: Any) -> Any:
         if query:  # the pool's own question whether a connection lives is an empty one
-            statements.append((query, params))
+            statements.append((type(cursor), query, params))
         return plain(cursor, query, params, **options)
 
     with patch.object(psycopg.Cursor, "execute", execute):
@@ -103,17 +103,27 @@ def _bare(stack: Stack, statements: list[Statement]) -> Iterator[Client]:
 
     @app.get("/")
     def show() -> str:
-        with pool.connection() as conn, conn.transaction():
-            for query, params in statements:
-                cursor = conn.execute(query, params)
-                if cursor.description:
-                    cursor.fetchall()
+        with pool.connection() as conn:
+            for kind, query, params in statements:
+                _send(conn, kind, query, params)
+            conn.commit()
         return render_template_string("")
 
     try:
         yield app.test_client()
     finally:
         pool.close()
+
+
+def _send(conn: psycopg.Connection[Any], kind: type[psycopg.Cursor[Any]], query: Any, params: Any) -> None:
+    """Send as the page did, in its transactions, and take every answer."""
+    if str(query).lstrip().startswith("begin"):
+        conn.commit()
+    with kind(conn, row_factory=conn.row_factory) as cursor:
+        cursor.execute(query, params)
+        for result in cursor.results():
+            if result.description:
+                result.fetchall()
 
 
 def _weighed(browser: Client, base_url: str, answer: TestResponse) -> Figures:
