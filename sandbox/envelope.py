@@ -13,27 +13,28 @@ SPANISH = {
     "success": "éxito",
     "Hosted page has been created successfully.": "La página alojada se ha creado correctamente.",
 }
-OTHER = {"es": "La operación se ha realizado correctamente.", "zh": "操作成功。"}
+DONE = {"es": "La operación se ha realizado correctamente.", "zh": "操作成功。"}
+REFUSED = {"es": "No se ha podido realizar la operación.", "zh": "操作失败。"}
 
 
 def ok(message: str = "success", status: int = 200, /, **resources: Any) -> Response:
     """A success."""
-    return _json({"code": 0, "message": localised(message), **resources}, status)
+    return _json({"code": 0, "message": localised(message, DONE), **resources}, status)
 
 
 def failed(code: int, message: str, status: int = 400) -> Response:
     """A refusal: two keys and nothing more."""
-    return _json({"code": code, "message": localised(message)}, status)
+    return _json({"code": code, "message": localised(message, REFUSED)}, status)
 
 
-def localised(message: str) -> str:
+def localised(message: str, otherwise: dict[str, str]) -> str:
     """The message in the organisation's language; clients must not branch on it, and here they can learn
     that.
     """
     language = current().settings.message_language
     if language == "en":
         return message
-    return SPANISH.get(message, OTHER["es"]) if language == "es" else OTHER["zh"]
+    return SPANISH.get(message, otherwise["es"]) if language == "es" else otherwise["zh"]
 
 
 def _json(body: dict[str, Any], status: int) -> Response:

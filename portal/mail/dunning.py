@@ -40,6 +40,10 @@ select * from billing.invoices
 where customer_zoho_id = %(customer)s and gone_at is null and balance > 0
 order by (number = %(number)s) desc, invoice_date desc nulls last limit 1
 """
+_FAILED_RENEWAL = """
+select 1 from billing.subscriptions
+where status = 'dunning' and gone_at is null and child_invoice_zoho_id = %(zoho_id)s
+"""
 _SUBSCRIPTION = "select * from billing.subscriptions where zoho_id = %(zoho_id)s"
 _METHOD = "select * from billing.payment_methods where zoho_id = %(zoho_id)s"
 _TRIALS = """
@@ -108,6 +112,13 @@ def _in_dunning(conn: Conn, subscription: Row) -> None:
         _failed(conn, invoice, str(invoice["invoice_date"] or ""), "", "")
 
 
+def _billed(conn: Conn, invoice: Row) -> None:
+    """The invoice of a renewal that failed, seen after its subscription: that one could not tell yet."""
+    is_failed = conn.execute(_FAILED_RENEWAL, {"zoho_id": invoice["zoho_id"]}).fetchone() is not None
+    if is_failed and _is_recent(invoice["invoice_date"]):
+        _failed(conn, invoice, str(invoice["invoice_date"] or ""), "", "")
+
+
 def _failed(conn: Conn, invoice: Row, day: str, reason: str, last_four: str) -> None:
     if invoice["balance"] <= 0 or invoice["ach_payment_initiated"] or invoice["status"] == "void":
         return
@@ -173,6 +184,7 @@ def _about(conn: Conn, row: Row, template: str, cause: str, **more: str) -> None
 _FOLLOW: dict[str, Callable[[Conn, Row], None]] = {
     "payment:declined": _declined,
     "payment:received": _received,
+    "invoice:created": _billed,
     "invoice:settled": _settled,
     "subscription:dunning": _in_dunning,
     "subscription:unpaid": _unpaid,

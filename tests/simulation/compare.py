@@ -35,7 +35,7 @@ COPIES = {
     "payments": {"invoices", "customer_name", "email"},
     "credit_notes": {"invoices", "customer_name", "email", "billing_address", "shipping_address"},
 }
-MONEY, DAY, TEXT, FLAG, MOMENT = "money", "day", "text", "flag", "moment"
+MONEY, DAY, TEXT, FLAG, MOMENT, DIGITS = "money", "day", "text", "flag", "moment", "digits"
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ PAIRS = (
             "number": ("payment_number", TEXT),
             "mode": ("payment_mode", TEXT),
             "paid_on": ("date", DAY),
-            "last_four": ("autotransaction.last_four_digits", TEXT),
+            "last_four": ("autotransaction.last_four_digits", DIGITS),
             "gateway_error_code": ("autotransaction.gateway_error_code", TEXT),
             "zoho_updated_at": ("updated_time", MOMENT),
         },
@@ -159,7 +159,7 @@ PAIRS = (
         "card_id",
         "payment_methods",
         _same(TEXT, "status") | _same(MONEY, "expiry_month", "expiry_year")
-        | {"last_four": ("last_four_digits", TEXT), "customer_zoho_id": ("customer_id", TEXT)},
+        | {"last_four": ("last_four_digits", DIGITS), "customer_zoho_id": ("customer_id", TEXT)},
         where="kind = 'card'",
     ),
 )  # fmt: skip
@@ -258,6 +258,8 @@ def _plain(value: Any, kind: str) -> Any:
         return value if isinstance(value, date) else date.fromisoformat(str(value)[:10])
     if kind == FLAG:
         return value in (True, "true")
+    if kind == DIGITS:  # as a number it loses its leading zeros (facts.md U13); here they are always four
+        return str(value) if isinstance(value, str) else f"{value:04d}"
     if kind == MOMENT:
         return (value if isinstance(value, datetime) else datetime.fromisoformat(str(value))).astimezone(UTC)
     return str(value)

@@ -16,7 +16,7 @@ from portal.db import transaction
 from portal.mail import messages, outbox, sending
 from portal.mail.outbox import Mail
 from portal.mail.transport import NotSent, PerhapsSent, SmtpTransport
-from portal.sync import reconcile
+from portal.sync import reconcile, refresh
 
 if TYPE_CHECKING:
     from portal.db.transaction import Pool
@@ -201,6 +201,27 @@ def test_a_declined_renewal_is_told_once_a_try_until_it_is_paid(
     at_sandbox_time(lambda: reconcile.full(services))
     at_sandbox_time(lambda: sending.send_due(services.settings, services.pool, box))
     assert len(box.took) == told + 1
+
+
+def test_a_failed_renewal_is_told_in_whatever_order_its_objects_are_read(
+    services: Services, sandbox: Sandbox, conn: Any, at_sandbox_time: Callable[[Callable[[], Any]], Any]
+) -> None:
+    """U2: the announcement may name no payment, and the subscription may be read before its new invoice."""
+    reconcile.full(services)
+    subscription = conn.execute(
+        "select * from billing.subscriptions where status = 'live' and auto_collect limit 1"
+    ).fetchone()
+    _link(services, conn, subscription["customer_zoho_id"])
+    card = subscription["payment_method_zoho_id"]
+    sandbox.control("act", {"kind": "next_charge_declines", "card_id": card})
+    sandbox.advance((subscription["next_billing_on"] - _now(sandbox).date()).days + 1)
+
+    read = partial(refresh.refresh, services, source="webhook")
+    sub = at_sandbox_time(lambda: read("subscription", subscription["zoho_id"]))
+    at_sandbox_time(lambda: read("invoice", sub.child_invoice_zoho_id))
+
+    told = conn.execute("select template from billing.outbox where template = 'payment_failed'").fetchall()
+    assert len(told) == 1
 
 
 def test_a_notice_that_waited_is_stopped_when_the_invoice_is_paid(services: Services, conn: Any) -> None:

@@ -145,6 +145,17 @@ def test_a_subscription_is_made_found_by_reference_and_ended(zoho: ZohoClient) -
     assert zoho.cancel(made.zoho_id, at_end=False).status == "cancelled"
 
 
+def test_u10_a_cancellation_names_a_reason_where_the_organisation_demands_one(
+    zoho: ZohoClient, sandbox: Sandbox
+) -> None:
+    subscription = a_subscription(zoho)
+    sandbox.control("settings", {"u10_cancel_reason": "required"})
+    try:
+        assert zoho.cancel(subscription.zoho_id, at_end=True).status == "non_renewing"
+    finally:
+        sandbox.control("settings", {"u10_cancel_reason": "ignored"})
+
+
 def test_a_plan_change_at_the_end_of_the_term_can_be_seen_and_dropped(zoho: ZohoClient) -> None:
     subscription = a_subscription(zoho)
     other = next(plan.code for plan in zoho.list_plans().items if plan.code != subscription.plan.code)
