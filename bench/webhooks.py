@@ -1,4 +1,5 @@
-"""Webhook acknowledgements, beside a bare verify-and-insert on the same server under the same clients.
+"""Webhook acknowledgements, beside a bare verify-and-insert on the same server under the same clients:
+once as a naked WSGI function, once as a Flask view (bench/bare.py).
 
 Three rounds of each in turn, so that whatever else the machine does meets both alike; once without a worker,
 once while one works off what has come in (it takes the same two cores from both). Then the portal: fifty
@@ -38,14 +39,15 @@ def measure(stack: Stack, folder: Path, seconds: float) -> Figures:
     own_port = int(stack.portal_url.rpartition(":")[2])
     with psycopg.connect(stack.database_url, autocommit=True) as conn:
         conn.execute("create table if not exists public.bare (key text primary key, body bytea not null)")
-    bare = _bare(stack, folder)
+    bare, in_flask = _bare(stack, folder, "app"), _bare(stack, folder, "in_flask")
     try:
         stack.worker.stop()
-        quiet = _side_by_side(own_port, bare.port, seconds)
+        quiet = _side_by_side(own_port, bare.port, in_flask.port, seconds)
         stack.worker.start()
-        busy = _side_by_side(own_port, bare.port, seconds)
+        busy = _side_by_side(own_port, bare.port, in_flask.port, seconds)
     finally:
         bare.process.stop()
+        in_flask.process.stop()
     waiting = _count(stack, WAITING)
     paced = _paced(own_port, seconds)
     burst = _burst(own_port)
@@ -53,11 +55,14 @@ def measure(stack: Stack, folder: Path, seconds: float) -> Figures:
         "webhook_acks_per_s": quiet.rate,
         "webhook_acks_bare_per_s": quiet.bare_rate,
         "webhook_acks_share_of_bare": round(quiet.rate / quiet.bare_rate, 3),
+        "webhook_acks_bare_flask_per_s": quiet.flask_rate,
+        "webhook_acks_share_of_bare_flask": round(quiet.rate / quiet.flask_rate, 3),
         "webhook_ack_p50_ms": percentile(quiet.times, 0.5),
         "webhook_ack_p99_ms": percentile(quiet.times, 0.99),
         "webhook_acks_with_worker_per_s": busy.rate,
         "webhook_acks_bare_with_worker_per_s": busy.bare_rate,
         "webhook_acks_with_worker_share_of_bare": round(busy.rate / busy.bare_rate, 3),
+        "webhook_acks_with_worker_share_of_bare_flask": round(busy.rate / busy.flask_rate, 3),
         "webhook_waiting_after_rows": waiting,  # the worker had work to the end
         "webhook_at_50_per_s_p50_ms": percentile(paced, 0.5),
         "webhook_at_50_per_s_p99_ms": percentile(paced, 0.99),
@@ -67,41 +72,44 @@ def measure(stack: Stack, folder: Path, seconds: float) -> Figures:
 
 
 class Compared:
-    """What two receivers did in the same minutes."""
+    """What three receivers did in the same minutes."""
 
-    def __init__(self, seconds: float, times: list[float], bare_times: list[float]) -> None:
+    def __init__(
+        self, seconds: float, times: list[float], bare_times: list[float], flask_times: list[float]
+    ) -> None:
         self.times = sorted(times)
-        self.rate = round(len(times) / seconds, 1)
-        self.bare_rate = round(len(bare_times) / seconds, 1)
+        self.rate, self.bare_rate, self.flask_rate = (
+            round(len(each) / seconds, 1) for each in (times, bare_times, flask_times)
+        )
 
 
 class Bare:
-    """The receiver to compare with, on the same server with the same options (Procfile)."""
+    """A receiver to compare with, on the same server with the same options (Procfile)."""
 
     def __init__(self, process: Process, port: int) -> None:
         self.process, self.port = process, port
 
 
-def _bare(stack: Stack, folder: Path) -> Bare:
+def _bare(stack: Stack, folder: Path, name: str) -> Bare:
     port = free_port()
     granian = str(Path(sys.executable).with_name("granian"))
     options = ["--interface", "wsgi", "--workers", "1", "--blocking-threads", "8", "--backpressure", "128"]
     env = {**stack.env, "GRANIAN_PORT": str(port)}
-    process = Process("bare", [granian, *options, "bench.bare:app"], env, folder / "bare.log")
+    process = Process(name, [granian, *options, f"bench.bare:{name}"], env, folder / f"bare-{name}.log")
     process.start()
     process.wait_for(f"http://127.0.0.1:{port}/")
     return Bare(process, port)
 
 
-def _side_by_side(port: int, bare_port: int, seconds: float) -> Compared:
-    _storm(port, 0.5)
-    _storm(bare_port, 0.5)
-    times: list[float] = []
-    bare_times: list[float] = []
+def _side_by_side(port: int, bare_port: int, flask_port: int, seconds: float) -> Compared:
+    ports = (port, bare_port, flask_port)
+    for each in ports:
+        _storm(each, 0.5)
+    times: tuple[list[float], ...] = ([], [], [])
     for _ in range(ROUNDS):
-        bare_times += _storm(bare_port, seconds / ROUNDS)
-        times += _storm(port, seconds / ROUNDS)
-    return Compared(seconds, times, bare_times)
+        for place, each in enumerate(ports):
+            times[place].extend(_storm(each, seconds / ROUNDS))
+    return Compared(seconds, *times)
 
 
 def _storm(port: int, seconds: float) -> list[float]:
