@@ -85,8 +85,8 @@ def _now(world: World, tx: Tx, sub: Doc, body: Doc, source: str) -> Doc:
     fresh = _changed(world, tx, sub, body)
     direction = _direction(sub, fresh)
     fresh.pop("scheduled", None)
-    if sub["status"] in ("trial", "future"):
-        _retime_trial(world, fresh)
+    if sub["status"] in ("trial", "future") or not sub.get("term_starts_at"):
+        _retime_trial(world, fresh)  # no term yet (a trial that will not renew has none either)
     elif not _running(sub):
         _start_again(world, tx, fresh, source)
     else:

@@ -94,6 +94,16 @@ def test_a_trial_is_free_then_announced_then_billed(company: Company) -> None:
     assert "subscription_activation" in company.events()
 
 
+def test_a_trial_that_will_not_renew_may_change_its_plan(company: Company) -> None:
+    """It has no term to be prorated (seed 26 of the simulator met a page of status 500)."""
+    sub = company.subscribe("starter-m")
+    company.post(f"/subscriptions/{sub['subscription_id']}/cancel?cancel_at_end=true", {})
+    changed = company.put(f"/subscriptions/{sub['subscription_id']}", {"plan": {"plan_code": "team-m"}})
+
+    assert changed["subscription"]["plan"]["plan_code"] == "team-m"
+    assert company.invoices(sub["subscription_id"]) == []
+
+
 def test_a_trial_without_a_card_becomes_an_offline_subscription(company: Company) -> None:
     sub = company.subscribe("starter-m", card=None)
     company.wait(14)
