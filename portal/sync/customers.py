@@ -29,7 +29,7 @@ _UNLINK = """
 update billing.accounts set zoho_customer_id = null, updated_at = now()
 where id = %(account_id)s and zoho_customer_id = %(zoho_id)s
 """
-_TAKEN = "select zoho_customer_id as id from billing.accounts where zoho_customer_id = any (%s)"
+_TAKEN = "select zoho_customer_id as id, id as by from billing.accounts where zoho_customer_id = any (%s)"
 _LINK = """
 update billing.accounts set zoho_customer_id = %(zoho_id)s, updated_at = now()
 where id = %(account_id)s and zoho_customer_id is null
@@ -131,14 +131,17 @@ def _create(services: "Services", intent: Intent) -> dict[str, Any]:
 
 
 def _find_created(services: "Services", intent: Intent) -> dict[str, Any] | None:
-    """Find the customer that was not there before the call, and that no account has."""
+    """Find the customer that was not there before the call, and that no other account has.
+
+    The account itself may have it already: whoever bought meanwhile found the one customer of its address.
+    """
     known = set((intent.before or {}).get("known", []))
     found = [
         customer.zoho_id
         for customer in services.zoho.find_customers_by_email(intent.request["email"])
         if customer.zoho_id not in known
     ]
-    free = _not_taken(services, found)
+    free = _not_taken(services, found, by_others_than=intent.account_id)
     return {"customer_id": min(free)} if free else None
 
 
@@ -175,9 +178,10 @@ def _account_row(conn: Conn, account_id: UUID) -> dict[str, Any]:
     return row
 
 
-def _not_taken(services: "Services", zoho_ids: list[str]) -> list[str]:
+def _not_taken(services: "Services", zoho_ids: list[str], *, by_others_than: UUID | None = None) -> list[str]:
     with transaction.as_worker(services.pool) as conn:
-        taken = {row["id"] for row in conn.execute(_TAKEN, [zoho_ids]).fetchall()}
+        rows = conn.execute(_TAKEN, [zoho_ids]).fetchall()
+    taken = {row["id"] for row in rows if row["by"] != by_others_than}
     return [zoho_id for zoho_id in zoho_ids if zoho_id not in taken]
 
 

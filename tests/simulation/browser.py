@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
@@ -21,8 +22,12 @@ class Form:
     choices: dict[str, list[str]] = field(default_factory=dict)
 
 
+# Forms do not nest: what lies between them is not worth parsing.
+FORMS = re.compile(r"<form\b.*?</form>", re.DOTALL)
+
+
 class _Forms(HTMLParser):
-    """Finds the forms of a page."""
+    """Reads the forms of a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,6 +90,6 @@ class Browser:
 def forms_of(page: TestResponse, action: str) -> Form | None:
     """The form of a page that leads to `action`."""
     found = _Forms()
-    found.feed(page.get_data(as_text=True))
+    found.feed("".join(FORMS.findall(page.get_data(as_text=True))))
     wanted = urlsplit(action).path
     return next((form for form in found.forms if urlsplit(form.action).path == wanted), None)

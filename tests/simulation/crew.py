@@ -26,21 +26,23 @@ def play_all(seeds: range, steps: int, jobs: int) -> Iterator[Outcome]:
     server = database.start()
     known = (server.admin_url, server.template, folder)
     try:
-        with get_context("spawn").Pool(min(jobs, len(seeds)), _set_stage, known) as pool:
-            yield from pool.imap(_play_one, [(seed, steps) for seed in seeds])
+        with get_context("spawn").Pool(min(jobs, len(seeds)), set_stage, known) as pool:
+            yield from pool.imap(play_one, [(seed, steps) for seed in seeds])
     finally:
         server.close()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _set_stage(admin_url: str, template: str, folder: Path) -> None:
+def set_stage(admin_url: str, template: str, folder: Path) -> None:
+    """Begin a process: build the stage that it plays on."""
     global _stage  # noqa: PLW0603 - one stage a process, built once
     server = database.Server(admin_url, template)
     name = f"{template}_simulation_{os.getpid()}"
     _stage = _held.enter_context(stage.build(server, folder / str(os.getpid()), name))
 
 
-def _play_one(wanted: tuple[int, int]) -> Outcome:
+def play_one(wanted: tuple[int, int]) -> Outcome:
+    """Play a seed for some steps on this process's stage."""
     assert _stage is not None
     outcome = run.play(_stage, *wanted)
     outcome.history.now = over  # a clock cannot travel between processes

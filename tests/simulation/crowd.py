@@ -36,6 +36,7 @@ class Crowd:
         base_url = setting.stage.settings.base_url
         self.browsers = {email: Browser(setting.stage.app, base_url) for email in EMAILS}
         self._signed_in: dict[str, float] = {}
+        self._other_tab: dict[str, list[tuple[Form, dict[str, str]]]] = {email: [] for email in EMAILS}
         self._doing = ""
 
     def act(self) -> None:
@@ -146,6 +147,12 @@ class Crowd:
         if form is not None:
             self._press(email, form)
 
+    def go_back(self, email: str) -> None:
+        """Press in a tab that was left open, or by the back button: prices and choices may be old."""
+        if self._other_tab[email]:
+            form, changed = self._other_tab[email].pop(self.dice.randrange(len(self._other_tab[email])))
+            self._press(email, form, **changed)
+
     # --- how --------------------------------------------------------------------------------------
 
     def _confirm(self, email: str, row: Row | None, page: str, choice: str = "") -> None:
@@ -161,6 +168,8 @@ class Crowd:
     def _press(self, email: str, form: Form, **changed: str) -> None:
         """Send the form, sometimes again with the same key; go where it leads."""
         browser = self.browsers[email]
+        if self.dice.random() < self.options.old_form:
+            self._other_tab[email].append((form, changed))
         answer = browser.send(form, **changed)
         if answer.status_code == CHANGED and (again := forms_of(answer, form.action)):
             # Prices moved, or the choice changes them: the page shows the new amount, the person confirms it.
@@ -229,6 +238,7 @@ ACTS: list[tuple[str, Callable[[Crowd, str], None]]] = [
     ("pays an invoice", Crowd.pay_invoice),
     ("adds a card", Crowd.add_card),
     ("removes a card", Crowd.remove_card),
+    ("goes back", Crowd.go_back),
     ("looks", Crowd.look),
     ("checks", Crowd.check),
     ("checks", Crowd.check),

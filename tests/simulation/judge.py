@@ -1,4 +1,4 @@
-"""The invariants (INV-1 to INV-6, INV-8), judged over both programs' states, mail and history."""
+"""The invariants (INV-1 to INV-6, INV-8 to INV-11), judged over both programs' states, mail and history."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.webhooks.endpoints import DEMO_SECRET
 from sandbox.webhooks.signing import HEADER, signature
-from tests.simulation import compare
+from tests.simulation import aftermath, compare
 from tests.simulation.effects import Effect, address, is_of
 from tests.simulation.history import History
 from tests.simulation.mailbox import Mailbox
@@ -36,18 +36,21 @@ class Judge:
         """Judge everything that the end of a run shows."""
         for invariant, found in (
             ("INV-1", compare.differences(self.setting)),
-            ("INV-2", self._clicks()),
+            ("INV-2", self.clicks()),
             ("INV-3", self._mail()),
             ("INV-4", self._acknowledged()),
             ("INV-5", self._regressions()),
             ("INV-6", self._forged()),
             ("INV-8", self._calls()),
+            ("INV-9", aftermath.money(self.setting)),
+            ("INV-10", aftermath.stuck(self.setting)),
+            ("INV-11", aftermath.unaudited(self.setting)),
             ("no surprise", self._surprises()),
         ):
             for text in found:
                 self.history.violate(invariant, text)
 
-    def _clicks(self) -> list[str]:
+    def clicks(self) -> list[str]:
         """One click, one effect at most; exactly one when it was told to be done; none when refused."""
         intents = self.setting.rows("select * from billing.intents order by created_at, id")
         found = [text for intent in intents for text in self._click(intent, intents)]
@@ -81,7 +84,7 @@ class Judge:
             return [f"{name} took effect {len(mine)} times"]
         if intent["state"] == "done" and not mine and not self._was_there_anyway(intent):
             return [f"{name} was told to be done and is not"]
-        if intent["state"] in ("refused", "abandoned") and mine:
+        if intent["state"] in ("refused", "abandoned") and mine and not self._is_gone_again(intent):
             return [f"{name} took effect all the same"]
         if intent["state"] not in ("done", "refused", "abandoned"):
             return [f"{name} was never settled"]
@@ -90,6 +93,17 @@ class Judge:
     def _was_there_anyway(self, intent: dict[str, Any]) -> bool:
         """Told to be done after a look: Zoho was in the wanted state, by whoever's act."""
         return intent["settled_at"] - intent["called_at"] > timedelta(seconds=4)
+
+    def _is_gone_again(self, intent: dict[str, Any]) -> bool:
+        """Told not to be after a look: the merchant had deleted it before anybody could see it."""
+        if intent["kind"] == "create_subscription":
+            made = {one.get("reference_id") for one in compare.state(self.setting, "subscriptions")}
+            return intent["key"] not in made
+        if intent["kind"] == "create_customer":
+            known, email = intent["before"]["known"], intent["request"]["email"]
+            customers = compare.state(self.setting, "customers")
+            return not any(one["email"] == email and one["customer_id"] not in known for one in customers)
+        return False
 
     def _mail(self) -> list[str]:
         twice = [key for key, n in self.mailbox.accepted.items() if n > 1]
@@ -123,14 +137,14 @@ class Judge:
         return [
             f"a delivery with a wrong signature got {one.status}"
             for one in self.setting.network.passed
-            if one.path == HOOK and not _is_signed(one) and one.status < 400
+            if one.path == HOOK and not is_signed(one) and one.status < 400
         ]
 
     def _calls(self) -> list[str]:
         """The call budget in every window of 60 s, and the tokens asked for in every 10 minutes."""
         passed = self.setting.network.passed
         calls = [one.at for one in passed if one.path.startswith(API)]
-        tokens = [one.at for one in passed if one.path == TOKEN]
+        tokens = [one.at for one in passed if one.path == TOKEN and b"grant_type=refresh_token" in one.body]
         limit = self.setting.stage.settings.zoho_calls_per_minute
         found = []
         if (most := _most_within(calls, timedelta(seconds=60))) > limit:
@@ -170,6 +184,6 @@ def _event_id(body: bytes) -> str:
         return ""
 
 
-def _is_signed(one: Any) -> bool:
+def is_signed(one: Any) -> bool:
     given = one.headers.get(HEADER, "")
     return given in {signature(DEMO_SECRET, one.body, kind) for kind in ("hex", "HEX", "base64")}

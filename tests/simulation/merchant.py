@@ -8,9 +8,12 @@ from typing import Any
 
 import requests
 
+from portal.errors import PortalError
+from portal.zoho import connect
 from sandbox.webhooks.endpoints import DEMO_SECRET
 from sandbox.webhooks.signing import HEADER, signature
 from tests.simulation.history import History
+from tests.simulation.judge import HOOK, is_signed
 from tests.simulation.stage import Setting
 
 CONFLICT = 409
@@ -87,6 +90,42 @@ ACTS = (
 )
 
 
+class Owner:
+    """Whoever connected the portal to Zoho, and can lose that connection."""
+
+    def __init__(self, setting: Setting, history: History, dice: Random) -> None:
+        self.setting, self.history, self.dice = setting, history, dice
+        self.is_connected = True
+
+    def act(self) -> None:
+        """Lose the connection, or notice that it is lost and connect again."""
+        if not self.is_connected:
+            self.connect()
+        elif self.dice.random() < 0.3:
+            self._post("oauth/revocations", {"everything": True})
+            self.history.note("Zoho took the refresh token away")
+            self.is_connected = False
+
+    def connect(self) -> None:
+        """Connect with a code from Zoho's console, as `portal zoho connect` does."""
+        services = self.setting.services
+        code = str(self._post("oauth/codes", {})["code"])
+        try:
+            connect.with_self_client_code(services.settings, services.pool, services.keyring, code)
+        except PortalError as problem:
+            self.history.note(f"connecting failed: {type(problem).__name__}")
+            return
+        self.history.note("staff connected Zoho")
+        self.is_connected = True
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        with self.setting.zoho.test_client() as control:
+            answer = control.post(f"/_control/{path}", json=body)
+        assert answer.status_code < 400, answer.get_data(as_text=True)
+        told: dict[str, Any] = answer.get_json()
+        return told
+
+
 class Stranger:
     """Sends what Zoho did not send: unsigned, wrongly signed, or a true one once more (INV-6)."""
 
@@ -94,8 +133,7 @@ class Stranger:
         self.setting, self.history, self.dice = setting, history, dice
 
     def act(self) -> None:
-        known = [one for one in self.setting.network.passed if one.path == "/webhooks/zoho"]
-        body = self.dice.choice(known).body if known else b'{"event_id":"1","event_type":"x"}'
+        body = self._one_of_zohos()
         kind = self.dice.choice(["unsigned", "wrong", "changed", "again"])
         headers = {"Content-Type": "application/json"}
         if kind == "wrong":
@@ -103,7 +141,7 @@ class Stranger:
         if kind in ("changed", "again"):
             headers[HEADER] = signature(DEMO_SECRET, body)
         if kind == "changed":
-            body = json.dumps(json.loads(body) | {"event_id": "666"}).encode() if known else body + b" "
+            body = json.dumps(json.loads(body) | {"event_id": "666"}).encode()
         url = f"{self.setting.stage.settings.base_url}/webhooks/zoho"
         before = self._kept()
         status = requests.post(url, data=body, headers=headers, timeout=30).status_code
@@ -111,6 +149,11 @@ class Stranger:
         self.history.count(f"stranger {kind}")
         if kind != "again" and (status < 400 or self._kept() != before):
             self.history.violate("INV-6", f"a delivery that was {kind} got {status}")
+
+    def _one_of_zohos(self) -> bytes:
+        """A body that Zoho really sent: one of a stranger's own must never come to a true signature."""
+        sent = [one.body for one in self.setting.network.passed if one.path == HOOK and is_signed(one)]
+        return self.dice.choice(sent) if sent else b'{"event_id":"1","event_type":"x"}'
 
     def _kept(self) -> tuple[int, int]:
         row = self.setting.rows(

@@ -8,7 +8,19 @@ from random import Random
 from typing import Any
 
 # What one step may be, with its weight before the seed bends it.
-STEPS = {"person": 34, "merchant": 14, "time": 24, "worker": 16, "attacker": 4, "weather": 3, "crash": 5}
+STEPS = {
+    "person": 34,
+    "merchant": 14,
+    "time": 24,
+    "worker": 16,
+    "attacker": 4,
+    "weather": 3,
+    "crash": 5,
+    "connection": 2,
+}
+
+# In how many seeds Zoho takes the portal's refresh token away, until staff connect again.
+REVOKED = 0.05
 
 # Switches of the sandbox for what nobody knows about Zoho: the portal must work whichever way it goes.
 QUESTIONS: dict[str, list[Any]] = {
@@ -44,6 +56,8 @@ class Options:
     crash: float
     database: float
     double_click: float
+    old_form: float
+    revoked: bool
     worker_asleep: float
     weights: dict[str, int] = field(default_factory=dict)
 
@@ -54,6 +68,8 @@ class Options:
 def draw(seed: int, steps: int) -> Options:
     """Draw the options of a seed; each fault is off in some seeds, so that others come through."""
     dice = Random(f"options:{seed}")
+    revoked = dice.random() < REVOKED
+    possible = {name: weight for name, weight in STEPS.items() if revoked or name != "connection"}
     return Options(
         seed=seed,
         steps=steps,
@@ -65,23 +81,26 @@ def draw(seed: int, steps: int) -> Options:
         crash=_maybe(dice, 0.15),
         database=_maybe(dice, 0.1),
         double_click=_maybe(dice, 0.3),
+        old_form=_maybe(dice, 0.3),
+        revoked=revoked,
         worker_asleep=dice.choice([0.2, 0.5, 0.8]),
-        weights={name: max(1, round(weight * dice.uniform(0.5, 1.5))) for name, weight in STEPS.items()},
+        weights={name: max(1, round(weight * dice.uniform(0.5, 1.5))) for name, weight in possible.items()},
     )
 
 
 def weather(dice: Random) -> dict[str, Any]:
     """Draw the sandbox's weather, within the magnitudes of the threat list."""
     api = {
-        "429": _maybe(dice, 0.08),
-        "429_retry_after": _maybe(dice, 0.08),
-        "429_concurrency": _maybe(dice, 0.05),
-        "500": _maybe(dice, 0.08),
-        "502_html": _maybe(dice, 0.06),
-        "empty": _maybe(dice, 0.05),
-        "200_error": _maybe(dice, 0.05),
-        "timeout": _maybe(dice, 0.08),
-        "timeout_after_effect": _maybe(dice, 0.15),
+        "429": _maybe(dice, 0.12),
+        "429_retry_after": _maybe(dice, 0.12),
+        "429_concurrency": _maybe(dice, 0.06),
+        "500": _maybe(dice, 0.06),
+        "503": _maybe(dice, 0.04),
+        "502_html": _maybe(dice, 0.05),
+        "empty": _maybe(dice, 0.03),
+        "200_error": _maybe(dice, 0.02),
+        "timeout": _maybe(dice, 0.1),
+        "timeout_after_effect": _maybe(dice, 0.2),
         "reset": _maybe(dice, 0.05),
         "slow": _maybe(dice, 0.1),
         "stale": _maybe(dice, 0.1),
@@ -100,8 +119,14 @@ def weather(dice: Random) -> dict[str, Any]:
         "delay_s": [0, dice.choice([0, 5, 600, 6 * 3600])],
         "reorder": dice.random() < 0.5,
         "reorder_s": dice.choice([3, 300]),
+        "copies": [2, 5],
     }
-    magnitudes = {"retry_after_s": dice.choice([1, 30, 120]), "stale_s": [1, 120], "hold_s": 12}
+    magnitudes = {
+        "retry_after_s": dice.choice([1, 30, 120]),
+        "stale_s": [1, 120],
+        "slow_s": [0, 30],
+        "hold_s": 12,
+    }
     return {
         "seed": dice.randrange(2**31),
         "api": {name: p for name, p in api.items() if p} | magnitudes,

@@ -15,7 +15,7 @@ from tests.simulation.effects import Recorder
 from tests.simulation.history import History
 from tests.simulation.judge import Judge
 from tests.simulation.mailbox import Mailbox
-from tests.simulation.merchant import Merchant, Stranger
+from tests.simulation.merchant import Merchant, Owner, Stranger
 from tests.simulation.options import Options
 from tests.simulation.power import Crash
 from tests.simulation.stage import Setting, Stage
@@ -58,6 +58,7 @@ class Play:
         self.crowd = Crowd(setting, self.history, self.dice, options)
         self.merchant = Merchant(setting, self.history, self.dice)
         self.stranger = Stranger(setting, self.history, self.dice)
+        self.owner = Owner(setting, self.history, self.dice)
         self.worker = Worker(setting, self.history, self.dice)
 
     # --- the two halves -----------------------------------------------------------------------------
@@ -65,6 +66,8 @@ class Play:
     def storm(self) -> None:
         """Faults, people, the merchant, time: step after step."""
         self._control("settings", self.options.questions)
+        if self.options.revoked:
+            self.owner.connect()  # by a token of its own: the sandbox's published one cannot be lost
         self._control("faults", self.options.weather)
         names = list(self.options.weights)
         for _ in range(self.options.steps):
@@ -79,6 +82,8 @@ class Play:
         self._control("faults", {})
         self.mailbox.refuse = self.mailbox.lose_answer = 0.0
         self.setting.start()
+        if not self.owner.is_connected:
+            self.owner.connect()
         for seconds in HEALING_S:
             self._move(seconds, awake=True)
         self.worker.thorough = True
@@ -126,6 +131,11 @@ class Play:
     def _step_crash(self) -> None:
         """A deploy: everything in memory is gone."""
         self.setting.start()
+
+    def _step_connection(self) -> None:
+        if self.options.revoked:
+            self.setting.power.draw()
+            self.owner.act()
 
     def _step_time(self) -> None:
         spans, weights = [span for span, _ in MOVES], [weight for _, weight in MOVES]

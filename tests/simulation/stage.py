@@ -18,6 +18,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import psycopg
 import structlog
+from jinja2.bccache import Bucket, BytecodeCache
 
 import sandbox.app
 from portal import app as portal_app
@@ -49,6 +50,23 @@ AFTER_SETTING = timedelta(minutes=30)
 
 EMAILS = ("ada@example.com", "bob@example.com", "cleo@example.com")
 
+
+class Compiled(BytecodeCache):
+    """The sandbox's pages, compiled once a process and not once a seed."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if (code := self._code.get(bucket.key)) is not None:
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
+
 # Every write of the mirror is looked at by the database itself (INV-5).
 WATCH = """
 create schema if not exists simulation;
@@ -68,6 +86,23 @@ begin
 end $$;
 grant usage on schema simulation to public;
 """
+# Ids that the database draws are counted instead: rows that are ordered by them replay in the same order.
+DRAWN_IDS = """
+create sequence simulation.ids;
+create function simulation.drawn_id() returns uuid language sql volatile security definer
+as $$ select md5(nextval('simulation.ids')::text)::uuid $$;
+do $$
+declare
+  drawn record;
+begin
+  for drawn in select table_name, column_name from information_schema.columns
+               where table_schema = 'billing' and column_default = 'gen_random_uuid()' loop
+    execute format('alter table billing.%I alter %I set default simulation.drawn_id()',
+                   drawn.table_name, drawn.column_name);
+  end loop;
+end $$;
+"""
+FIRST_ID = 1_000_000
 WATCHED = ("customers", "subscriptions", "invoices", "payments", "credit_notes", "payment_methods")
 
 
@@ -87,6 +122,7 @@ class Stage:
         """Bring everything back to the start and hand it out for one seed."""
         self.wiper.wipe()
         self.wiper.conn.execute("delete from simulation.regressions")
+        self.wiper.conn.execute("select setval('simulation.ids', %s)", [FIRST_ID])
         copy = self.folder / "playing"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(self.folder / "template", copy)
@@ -137,9 +173,10 @@ class Setting:
         }
 
     def rows(self, statement: str, *values: Any) -> list[dict[str, Any]]:
-        """Look into the portal's database from outside."""
+        """Look into the portal's database from outside; values by place, or by name in one mapping."""
         cursor = self.stage.wiper.conn.cursor(row_factory=psycopg.rows.dict_row)
-        return cursor.execute(statement, values).fetchall()
+        named = values[0] if values and isinstance(values[0], dict) else values
+        return cursor.execute(statement, named).fetchall()
 
 
 @contextmanager
@@ -181,13 +218,14 @@ def _begin(app: Flask, folder: Path, pool: Connections) -> dict[str, UUID]:
         calling = client.build(services.settings, services.pool, services.keyring, virtual.sleep)
         services = app.extensions["services"] = replace(services, zoho=calling)
         network.places = {services.settings.zoho_api_url: zoho.wsgi_app}
+        with pool.connection() as conn:
+            conn.execute(WATCH + DRAWN_IDS)
         known = {email: _sign_up(services, email) for email in EMAILS}
         ada = _customer_of(zoho, EMAILS[0])
         with pool.connection() as conn, conn.transaction():
             conn.execute(
                 "update billing.accounts set zoho_customer_id = %s where billing_email = %s", [ada, EMAILS[0]]
             )
-            conn.execute(WATCH)
             for table in WATCHED:
                 conn.execute(
                     f"create trigger watched before update on billing.{table}"
@@ -224,7 +262,7 @@ def _customer_of(zoho: Flask, email: str) -> str:
 
 
 def _sandbox(folder: Path) -> Flask:
-    return sandbox.app.create_app(
+    app = sandbox.app.create_app(
         SandboxSettings(
             data=folder,
             port=SANDBOX_PORT,
@@ -232,6 +270,8 @@ def _sandbox(folder: Path) -> Flask:
             deliver="manual",
         )
     )
+    app.jinja_env.bytecode_cache = COMPILED
+    return app
 
 
 def _close(zoho: Flask) -> None:

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from werkzeug.wrappers import Response
 
-from portal.sync import feed, reconcile
+from portal.errors import PortalError
+from portal.sync import acts, customers, feed, reconcile
 from portal.sync.subjects import Subject
 from tests.simulation import compare
+from tests.simulation.effects import Effect
+from tests.simulation.history import History
+from tests.simulation.judge import Judge
+from tests.simulation.mailbox import Mailbox
+from tests.simulation.merchant import Stranger
 from tests.simulation.stage import EMAILS, Setting, Stage
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 ADA = EMAILS[0]
+# The search finds nobody, the creation's answer is lost, and so is whatever is asked next.
+LOST = [None, "timeout_after_effect", *["500"] * 4]
 UNHEARD = {"webhooks": {"drop": 1, "drop_as": "silent"}}
 
 
@@ -105,6 +115,54 @@ def test_wh_14_an_event_that_is_listed_and_not_readable_holds_up_no_other(settin
     assert "failed" not in states
     assert kept[-1] == missed[-1]
     assert len(kept) == len(set(kept)) >= 2
+
+
+def test_inv_6_a_stranger_gets_a_true_signature_only_for_what_zoho_sent(setting: Setting) -> None:
+    """Bodies of his own making came back with one, and were rightly taken (seeds 36, 45, 59, 67)."""
+    history = History(setting.virtual.now)
+    stranger = Stranger(setting, history, Random(1))
+    for _ in range(60):
+        stranger.act()
+
+    assert history.violations == []
+    assert {row["event_id"] for row in setting.rows("select event_id from billing.inbox")} <= {"1"}
+
+
+def test_inv_2_what_the_merchant_deleted_before_anybody_looked_was_rightly_given_up(setting: Setting) -> None:
+    """An answer was lost, and when the portal looked there was nothing any more (seed 19)."""
+    now = setting.virtual.now()
+    setting.stage.wiper.conn.execute(
+        "insert into billing.intents (key, kind, subject_kind, request, request_hash, state, called_at,"
+        " settled_at) values ('key', 'create_subscription', 'account', '{}', '', 'abandoned', %s, %s)",
+        [now, now],
+    )
+    taken = Effect(now, "POST", "/subscriptions", {"reference_id": "key"})
+    judge = Judge(setting, History(setting.virtual.now), Mailbox(Random(1), 0, 0), [taken])
+
+    assert judge.clicks() == []
+    with setting.world.store.transaction() as tx:
+        kept = tx.find("subscriptions", limit=1)[0]
+        tx.put("subscriptions", kept["subscription_id"], kept | {"reference_id": "key"})
+    assert [text for text in judge.clicks() if "took effect all the same" in text]
+
+
+def test_conv_04_a_customer_made_by_a_lost_call_and_linked_since_is_found_by_the_look(
+    setting: Setting,
+) -> None:
+    """The account's next purchase linked it; the look then said «no trace» of the act (seed 14)."""
+    account_id = setting.rows("select id from billing.accounts where billing_email = %s", EMAILS[1])[0]["id"]
+    user_id = setting.stage.people[EMAILS[1]]
+    control(setting, "faults", UNHEARD | {"api": {"next": LOST, "hold_s": 12}})
+    with suppress(PortalError):
+        customers.ensure(setting.services, account_id, user_id)
+    control(setting, "faults", UNHEARD)
+    setting.virtual.sleep(600)
+    linked = customers.ensure(setting.services, account_id, user_id)
+    setting.virtual.sleep(1000)
+    acts.resolve_due(setting.services)
+
+    act = setting.rows("select state, result from billing.intents where kind = 'create_customer'")[0]
+    assert (act["state"], act["result"]) == ("done", {"customer_id": linked})
 
 
 class _Hiding:

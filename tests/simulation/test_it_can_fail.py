@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -11,8 +12,8 @@ from uuid import uuid4
 import pytest
 
 from portal.mail import outbox
-from portal.mirror import rows
-from portal.sync import inbox
+from portal.mirror import bundle, rows
+from portal.sync import inbox, intents, runs
 from portal.sync.reconcile import Full
 from portal.webhooks import delivery
 from portal.zoho import signature
@@ -38,7 +39,12 @@ def weather(**lanes: Any) -> dict[str, Any]:
 def options(seed: int, weather: dict[str, Any], **changed: Any) -> Options:
     """A seed without any fault but those that the test is about."""
     quiet = replace(
-        drawn.draw(seed, STEPS), crash=0.0, database=0.0, skew_s=0, mail={"refuse": 0.0, "lose_answer": 0.0}
+        drawn.draw(seed, STEPS),
+        crash=0.0,
+        database=0.0,
+        skew_s=0,
+        revoked=False,
+        mail={"refuse": 0.0, "lose_answer": 0.0},
     )
     return replace(
         quiet,
@@ -71,7 +77,7 @@ def without_signature() -> AbstractContextManager[None]:
 
 
 def acknowledged_unkept() -> AbstractContextManager[None]:
-    return swapped(inbox, "store", lambda *_: True)
+    return swapped(inbox, "receive", lambda _conn, arrivals: [True] * len(arrivals))
 
 
 def mail_again() -> AbstractContextManager[None]:
@@ -84,6 +90,22 @@ def without_ghosts() -> AbstractContextManager[None]:
     return swapped(Full, "_ghosts", lambda *_: None)
 
 
+def without_lists() -> AbstractContextManager[None]:
+    return swapped(Full, "_compare", lambda *_: None)
+
+
+def rounded_by_float() -> AbstractContextManager[None]:
+    return swapped(bundle, "parse", lambda text: json.loads(text or "[]"))
+
+
+def runs_never_end() -> AbstractContextManager[None]:
+    return swapped(runs, "finish", lambda *_, **__: None)
+
+
+def without_trail() -> AbstractContextManager[None]:
+    return swapped(intents, "_record_activity", lambda *_: None)
+
+
 def without_budget() -> AbstractContextManager[None]:
     return swapped(Bucket, "taken", lambda self, *_: self)
 
@@ -93,13 +115,19 @@ LOST_ANSWERS = weather(api={"timeout_after_effect": 0.5, "hold_s": 12})
 DOUBLED = weather(webhooks={"duplicate": 0.8, "replay": 0.3})
 FORGED = weather(webhooks={"forge": 0.6, "corrupt": 0.2})
 CROWDED = dict.fromkeys(drawn.STEPS, 0) | {"person": 50, "time": 1}
+MEDDLED = dict.fromkeys(drawn.STEPS, 0) | {"merchant": 50, "person": 5, "time": 5}
 UNHEARD = weather(webhooks={"drop": 1.0, "drop_as": "silent"})
 
 
 @pytest.mark.parametrize(
     ("invariant", "plant", "weather", "changed"),
     [
-        pytest.param("INV-1", without_ghosts, UNHEARD, {}, id="deletions are not looked for"),
+        pytest.param(
+            "INV-1", without_ghosts, UNHEARD, {"weights": MEDDLED}, id="deletions are not looked for"
+        ),
+        pytest.param(
+            "INV-1", without_lists, UNHEARD, {"weights": MEDDLED}, id="the unannounced is not looked for"
+        ),
         pytest.param("INV-2", blind_retry, LOST_ANSWERS, {}, id="a write is sent again blindly"),
         pytest.param(
             "INV-3", mail_again, CALM, {"mail": {"refuse": 0.0, "lose_answer": 0.7}}, id="mail again"
@@ -108,7 +136,16 @@ UNHEARD = weather(webhooks={"drop": 1.0, "drop_as": "silent"})
         pytest.param("INV-4", without_dedupe, DOUBLED, {}, id="deliveries are not told apart"),
         pytest.param("INV-5", without_guard, STALE, {}, id="an older answer replaces a newer one"),
         pytest.param("INV-6", without_signature, FORGED, {}, id="signatures are not looked at"),
-        pytest.param("INV-8", without_budget, CALM, {"weights": CROWDED}, id="the call budget is not kept"),
+        pytest.param(
+            "INV-8",
+            without_budget,
+            CALM,
+            {"weights": CROWDED, "steps": 150},
+            id="the call budget is not kept",
+        ),
+        pytest.param("INV-9", rounded_by_float, CALM, {}, id="sums are floats"),
+        pytest.param("INV-10", runs_never_end, CALM, {"steps": 20}, id="runs never end"),
+        pytest.param("INV-11", without_trail, CALM, {}, id="acts leave no trail"),
     ],
 )
 def test_planted_fault_is_noticed(

@@ -49,7 +49,7 @@ class Worker:
     setting: Setting
     history: History
     dice: Random
-    ran: dict[str, datetime] = field(default_factory=dict)
+    due_at: dict[str, datetime] = field(default_factory=dict)
     thorough: bool = False
 
     def tick(self, *, only: set[str] | None = None) -> None:
@@ -58,7 +58,7 @@ class Worker:
             if task.name in NOT_HERE or (only is not None and task.name not in only):
                 continue
             if self._is_due(cron, task.name) and (self.thorough or self._has_time_for(task.name)):
-                self.ran[task.name] = clock.now()
+                self.due_at[task.name] = _next(cron)
                 self.run(task)
         self.work()
 
@@ -90,6 +90,11 @@ class Worker:
         return self.dice.random() < COSTLY.get(name, 1.0)
 
     def _is_due(self, cron: str, name: str) -> bool:
-        last = self.ran.setdefault(name, clock.now())
-        due: datetime = croniter(cron, last).get_next(datetime)
-        return due <= clock.now()
+        if name not in self.due_at:
+            self.due_at[name] = _next(cron)
+        return self.due_at[name] <= clock.now()
+
+
+def _next(cron: str) -> datetime:
+    due: datetime = croniter(cron, clock.now()).get_next(datetime)
+    return due

@@ -1,0 +1,5 @@
+"""CONV-01, CONV-02: seeds 1 to 10, each 200 steps, then healed, reconciled once and compared."""
+
+from tests.simulation.seeds import demand_of
+
+test_inv_1_to_11_hold_for_the_seed = demand_of(range(1, 11))
