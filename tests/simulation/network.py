@@ -104,6 +104,7 @@ def _environ(request: requests.PreparedRequest, body: bytes) -> dict[str, Any]:
         "SERVER_NAME": parts.hostname,
         "SERVER_PORT": str(parts.port or {"http": 80, "https": 443}[parts.scheme]),
         "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
         "HTTP_HOST": parts.netloc,
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": parts.scheme,
