@@ -34,6 +34,7 @@ _FIND = """
 select id, email, display_name, locale, time_zone, is_staff, has_second_factor, disabled_at
 from billing.users where id = %(id)s
 """
+_LOCK = _FIND + "for update"
 
 _STORE_PROFILE = """
 update billing.users
@@ -102,7 +103,7 @@ def upsert(conn: Conn, identity: Identity, *, locale: str = "en") -> str | None:
 
 def lock(conn: Conn, user_id: UUID) -> User:
     """Return the user and hold others off until the commit."""
-    row = conn.execute(f"{_FIND} for update", {"id": user_id}).fetchone()
+    row = conn.execute(_LOCK, {"id": user_id}).fetchone()
     assert row is not None  # noqa: S101 - the caller was let in as this user
     return User(**row)
 
