@@ -22,6 +22,7 @@ FAULTS = {
     ),
     "sql-built-from-strings": ("portal/b.py", 'def f(c, name):\n    c.execute(f"select {name}")\n'),
     "session-wide-set": ("portal/c.py", 'def f(c):\n    c.execute("set role authenticated")\n'),
+    "commit-in-a-block": ("portal/k.py", "def f(conn):\n    conn.commit()\n"),
     "unchecked-redirect": ("portal/d.py", "def f():\n    return redirect(request.args.get('next'))\n"),
     "markup-of-text": ("portal/e.py", "def f(name):\n    return Markup(name)\n"),
     "wall-clock-around-the-clock": ("portal/f.py", "def f():\n    return datetime.now(UTC)\n"),
