@@ -114,6 +114,8 @@ def register(app: Flask) -> None:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count)  # type: ignore[method-assign]
     app.before_request(admit)
+    # the thread's next work is somebody else's, and need not be a request
+    app.teardown_request(lambda _error: spending.on_behalf_of(""))
     app.register_error_handler(IdentityError, _without_proof)
 
 
@@ -139,7 +141,6 @@ def matrix(app: Flask) -> list[tuple[str, str, str, str]]:
 
 def admit() -> AnyResponse | None:
     """Let the request through, send it to sign in, or refuse it."""
-    spending.on_behalf_of("")  # the thread's last request was somebody else's
     if request.endpoint is None:
         return None
     rule = rule_of(current_app, request.endpoint)

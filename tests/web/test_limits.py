@@ -120,5 +120,6 @@ def test_calls_to_zoho_are_counted_for_the_account_in_sight(
     monkeypatch.setitem(strict.view_functions, "auth.show_sign_in", look)
     user = sign_in(strict)
     wear(Visitor(strict), user).raw("GET", "/sign-in")
+    assert spending.current() == "", "what the thread does after the request is not for its account"
     Visitor(strict).raw("GET", "/sign-in")
     assert spenders == [str(user.account_id), ""]
