@@ -26,6 +26,10 @@ class PauseForm(ActForm):
     )
 
 
+_NOT_PAUSED = "It is not paused, so there is nothing to resume."
+_NOT_OFFERED = "It cannot be resumed here. Write to us and we do it for you."
+
+
 @blueprint.get("/subscriptions/<uuid:subscription_id>/pause")
 @guard.member("billing")
 def show_pause(subscription_id: UUID) -> Response:
@@ -65,11 +69,12 @@ def _pausing(row: Row) -> Question:
 
 
 def _resuming(row: Row) -> Question:
+    otherwise = _NOT_OFFERED if row["status"] == "paused" else _NOT_PAUSED
     return Question(
         kind="resume",
         template="subscriptions/resumption.html",
         done="Your subscription goes on.",
-        demand=lambda: looking.demand(looking.options_of(row).resume, row, "It is not paused."),
+        demand=lambda: looking.demand(looking.options_of(row).resume, row, otherwise),
         request=lambda _form: {"resume_at": _today(row).isoformat()},
     )
 

@@ -9,6 +9,7 @@ from flask import url_for
 from werkzeug.wrappers import Response
 
 from portal.billing import subscription as rules
+from portal.billing.statuses import RUNNING
 from portal.errors import Refused
 from portal.mirror import account_pages, situation
 from portal.subscriptions.possibilities import possibilities
@@ -64,6 +65,7 @@ def show(subscription_id: UUID) -> Response:
         "subscriptions/show.html",
         place="overview",
         subscription=row,
+        is_over=row["status"] not in RUNNING,
         step=rules.next_step(row),
         scheduled=scheduled_change(row),
         acts=possibilities(row, current_services().settings, account.role, is_closed=how.is_zoho_away),

@@ -54,9 +54,21 @@ def test_an_ended_one_keeps_its_invoices(world: World, as_member: SignIn) -> Non
 
     page = as_member(member).get(f"/subscriptions/{row['id']}")
 
+    assert page.heading == "Team has ended"
     assert page.shows("nothing more is charged. The invoices stay here.")
     assert page.shows("INV-KEPT")
     assert not page.shows("What you can do")
+
+
+def test_a_paused_one_says_so_first_and_where_to_turn(world: World, as_member: SignIn) -> None:
+    """Pausing is not offered in these settings, so resuming is the merchant's to do."""
+    member = world.member()
+    row = world.subscription(member, status="paused", next_billing_on=None)
+    person = as_member(member)
+
+    assert person.get(f"/subscriptions/{row['id']}").heading == "Team is paused"
+    refused = person.get(f"/subscriptions/{row['id']}/resumption", status=409)
+    assert refused.shows("It cannot be resumed here. Write to us and we do it for you.")
 
 
 def test_a_viewer_is_offered_no_act(world: World, as_member: SignIn) -> None:
