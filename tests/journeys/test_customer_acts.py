@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.harness import browser as chromium
+from tests.harness.demo import ADA, sign_in
 from tests.harness.people import PASSWORD, mailed_links
 from tests.harness.processes import until
 from tests.journeys.people import BANK, Someone, download, person
@@ -237,6 +239,23 @@ def test_a_new_address_is_agreed_to_twice_and_reaches_zoho(somebody: Callable[[s
     who.expect("Your e-mail address is changed.")
     who.email = new
     assert who.customer()["email"] == new
+
+
+def test_another_browser_is_signed_out_from_here(stack: Stack, browser: Browser, tab: Tab) -> None:
+    """Point 6: both came in by the form; the other one is turned away at its next page."""
+    sign_in(tab.page, stack.portal_url, ADA)
+    with chromium.visitor(browser, javascript=tab.javascript) as other:
+        sign_in(other.page, stack.portal_url, ADA)
+        tab.page.goto(f"{stack.portal_url}/account/sessions")
+        expect(tab.page.locator("h1")).to_contain_text("browsers are signed in")
+        tab.assert_clean()
+        others = tab.page.get_by_role("row").filter(has_not_text="This one")
+        others.get_by_role("button", name="Sign out").first.click()
+        expect(tab.page.locator("body")).to_contain_text("That session has ended.")
+        other.page.goto(f"{stack.portal_url}/invoices")
+        expect(other.page.locator("h1")).to_have_text("Sign in")
+    tab.page.get_by_role("button", name="Sign out everywhere").click()
+    expect(tab.page.locator("h1")).to_have_text("Sign in")
 
 
 def test_a_bank_payment_under_way_is_shown_and_left_alone(somebody: Callable[[str], Someone]) -> None:
