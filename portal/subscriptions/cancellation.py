@@ -13,7 +13,6 @@ from portal.subscriptions.looking import Row
 from portal.subscriptions.room import blueprint
 from portal.web import guard
 from portal.web.acting import ActForm, NotDone, carry_out, new_key, onward
-from portal.web.pages import page
 
 AT_END, NOW = "end", "now"
 _NOT_OPEN = "This subscription cannot be cancelled here. Write to us if you want to end it."
@@ -73,7 +72,7 @@ def show_cancellation_undo(subscription_id: UUID) -> Response:
     looking.demand(looking.options_of(row).keep, row, _NOT_ENDING)
     form = ActForm(formdata=None)
     form.key.data = new_key()
-    return page("subscriptions/cancellation_undo.html", form=form, subscription=row)
+    return looking.shown("subscriptions/cancellation_undo.html", row, form=form)
 
 
 @blueprint.post("/subscriptions/<uuid:subscription_id>/cancellation/undo")
@@ -94,7 +93,7 @@ def undo_cancellation(subscription_id: UUID) -> BaseResponse:
     except NotDone as refusal:
         form.form_errors.append(refusal.message)
         form.key.data = new_key()
-        return page("subscriptions/cancellation_undo.html", form=form, subscription=row)
+        return looking.shown("subscriptions/cancellation_undo.html", row, form=form)
     return onward(intent, "Your subscription goes on.", _back(subscription_id))
 
 
@@ -120,7 +119,7 @@ def _demand(row: Row, when: str) -> None:
 
 
 def _render(form: CancellationForm, row: Row) -> Response:
-    return page("subscriptions/cancellation.html", form=form, subscription=row, may=looking.options_of(row))
+    return looking.shown("subscriptions/cancellation.html", row, form=form, may=looking.options_of(row))
 
 
 def _back(subscription_id: UUID) -> str:

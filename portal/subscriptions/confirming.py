@@ -7,9 +7,9 @@ from typing import Any
 from flask import Response, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from portal.subscriptions import looking
 from portal.subscriptions.looking import Row
 from portal.web.acting import ActForm, NotDone, carry_out, new_key, onward
-from portal.web.pages import page
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +52,4 @@ def answer(row: Row, question: Question, form: ActForm | None = None, **context:
 
 def _show(row: Row, question: Question, form: ActForm, context: dict[str, Any]) -> Response:
     form.key.data = form.key.data or new_key()
-    return page(question.template, form=form, subscription=row, action=request.path, **context)
+    return looking.shown(question.template, row, form=form, action=request.path, **context)

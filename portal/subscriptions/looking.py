@@ -3,12 +3,17 @@
 from typing import Any
 from uuid import UUID
 
+from flask import Response
+
 from portal.billing import options
 from portal.billing.options import Options
 from portal.db import transaction
 from portal.errors import Conflict
-from portal.mirror import acting
+from portal.mirror import acting, bundle
+from portal.mirror.situation import away_until
+from portal.web import banners
 from portal.web.current import current_services, signed_in_account, signed_in_session
+from portal.web.pages import page
 
 Row = dict[str, Any]
 
@@ -42,3 +47,9 @@ def demand(allowed: bool, row: Row, otherwise: str) -> None:
             "A change to this subscription is still being confirmed. Wait a moment, then look again."
         )
     raise Conflict(otherwise)
+
+
+def shown(template: str, row: Row, **context: Any) -> Response:
+    """Render the page of an act on the subscription, which says so while Zoho cannot be asked."""
+    is_away = away_until(bundle.parse_one(row["connection"])) is not None
+    return page(template, subscription=row, banners=[banners.away(None)] if is_away else [], **context)

@@ -25,7 +25,6 @@ from portal.web.acting import NotDone, carry_out, find_earlier, new_key, onward
 from portal.web.choosing import asks_for_amounts, shown_again
 from portal.web.current import current_services
 from portal.web.forms import query
-from portal.web.pages import page
 
 NOW, AT_END = "now", "end"
 _NOT_OPEN = "The plan of this subscription cannot be changed now."
@@ -40,8 +39,8 @@ def show_plan_change(subscription_id: UUID) -> Response:
     looking.demand(looking.options_of(situation.row).change_plan, situation.row, _NOT_OPEN)
     code = query("plan")
     if not code:
-        return page(
-            "subscriptions/plan_choice.html", subscription=situation.row, offers=change_page.offers(situation)
+        return looking.shown(
+            "subscriptions/plan_choice.html", situation.row, offers=change_page.offers(situation)
         )
     is_first_look = len(request.args) <= 1
     form = _form(situation, code, None if is_first_look else request.args)
@@ -242,12 +241,12 @@ def _render(
     has_changed: bool = False,
 ) -> Response:
     plan = situation.catalogue.plans[code]
-    return page(
+    return looking.shown(
         "subscriptions/plan_change.html",
+        situation.row,
         block="estimate",
         status=status,
         form=form,
-        subscription=situation.row,
         plan=plan,
         addons={addon.code: addon for addon in situation.catalogue.addons_for(plan)},
         estimate=estimate,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import uuid4
 
+import pytest
+
 from tests.harness.worlds import Member, World
 from tests.visitor import Visitor
 
@@ -69,6 +71,18 @@ def test_a_paused_one_says_so_first_and_where_to_turn(world: World, as_member: S
     assert person.get(f"/subscriptions/{row['id']}").heading == "Team is paused"
     refused = person.get(f"/subscriptions/{row['id']}/resumption", status=409)
     assert refused.shows("It cannot be resumed here. Write to us and we do it for you.")
+
+
+@pytest.mark.parametrize("act", ["plan-change", "cancellation", "payment-method"])
+def test_the_page_of_an_act_says_when_zoho_is_away(world: World, as_member: SignIn, act: str) -> None:
+    member = world.member()
+    row = world.subscription(member)
+    person = as_member(member)
+    words = "The billing system is not answering right now."
+
+    assert not person.get(f"/subscriptions/{row['id']}/{act}").shows(words)
+    world.zoho_away()
+    assert person.get(f"/subscriptions/{row['id']}/{act}").shows(words)
 
 
 def test_a_viewer_is_offered_no_act(world: World, as_member: SignIn) -> None:
