@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     # OAuth: tokens age on the clock that clients count with, unless a simulation runs on virtual time
     oauth_clock: Literal["real", "virtual"] = "real"
     oauth_limits: bool = True
+    oauth_bearer: Literal["refused", "accepted"] = "refused"
     oauth_throttle: Literal["400", "200", "200_localised"] = "400"
     oauth_access_s: int = Field(default=3600, ge=1)
     oauth_code_s: int = Field(default=120, ge=1)

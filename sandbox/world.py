@@ -104,11 +104,13 @@ class World:
     def catch_up(self) -> None:
         """Run the jobs whose morning has come by the ticking of the clock alone.
 
-        Nobody waits for this: while another thread moves the clock, it is the one that runs the jobs.
+        Nobody waits for this while another thread moves the clock: that one runs the jobs. After days of
+        standing still everybody waits, so that nothing is written before what these days brought.
         """
         if self._next_job is not None and self.clock.now() < self._next_job:
             return
-        if not self._moving.acquire(blocking=False):
+        days_behind = self.next_job().date() < self.clock.today()
+        if not self._moving.acquire(blocking=days_behind):
             return
         try:
             while (morning := self.next_job()) <= self.clock.now():
@@ -126,16 +128,24 @@ class World:
     def _run_job(self, morning: datetime) -> None:
         from sandbox.engine import jobs
 
+        there = self if morning.date() >= self.clock.today() else self._at(morning)
         try:
             with self.store.transaction() as tx:
                 if morning > self.clock.now():
                     self.clock.advance_to(morning, tx)
-                jobs.run_day(self, tx, morning.date())
+                jobs.run_day(there, tx, morning.date())
                 tx.set_meta(LAST_JOB, morning.date().isoformat())
         except BaseException:
             self.clock.reload()
             raise
         self._next_job = None
+
+    def _at(self, moment: datetime) -> World:
+        """This world at a moment that is over: what a job makes up for is dated as it would have been."""
+        then = copy.copy(self)
+        then.clock = StillClock(self.settings.time_zone, moment)
+        then.clock.skew = self.clock.skew
+        return then
 
     def switch(self, values: dict[str, Any]) -> None:
         """Change settings while running, and remember them across restarts (not across a reset)."""

@@ -51,10 +51,15 @@ def create(world: World, tx: Tx) -> Response:
 @get("/addons")
 def listed(world: World, tx: Tx) -> Response:
     """Every addon, or those of a product, or those that fit a plan."""
-    product_id, plan_code = request.args.get("product_id"), request.args.get("plan_code")
-    found, context = LIST.page(tx, {"product_id": product_id} if product_id else None)
-    if plan_code:
-        found = [doc for doc in found if doc.get("all_plans", True) or plan_code in doc.get("plans", [])]
+    where: Doc = {}
+    if product_id := request.args.get("product_id"):
+        where["product_id"] = product_id
+    if plan_code := request.args.get("plan_code"):
+        fitting = [
+            doc for doc in tx.find("addons") if doc.get("all_plans", True) or plan_code in doc["plans"]
+        ]
+        where["id"] = [doc["addon_id"] for doc in fitting]
+    found, context = LIST.page(tx, where)
     return ok(addons=[items.addon(world, tx, doc) for doc in found], page_context=context)
 
 

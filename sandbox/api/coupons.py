@@ -13,17 +13,7 @@ from sandbox.render import items
 from sandbox.tx import Doc, Tx
 from sandbox.world import World
 
-LIST = Listing(
-    "coupons",
-    "CouponStatus",
-    {
-        "All": {},
-        "ACTIVE": {"status": "active"},
-        "INACTIVE": {"status": "inactive"},
-        "EXPIRED": {"status": "expired"},
-    },
-    {"created_time": "seq", "coupon_code": "code"},
-)
+SORTS = {"created_time": "seq", "coupon_code": "code"}
 WHOLE = 100
 SCOPES = ("all", "select", "none")
 
@@ -54,7 +44,7 @@ def create(world: World, tx: Tx) -> Response:
 def listed(world: World, tx: Tx) -> Response:
     """Every coupon, or those of a product."""
     product_id = request.args.get("product_id")
-    found, context = LIST.page(tx, {"product_id": product_id} if product_id else None)
+    found, context = _listing(world, tx).page(tx, {"product_id": product_id} if product_id else None)
     return ok(coupons=[items.coupon(world, tx, doc) for doc in found], page_context=context)
 
 
@@ -95,6 +85,16 @@ def remove(world: World, tx: Tx, coupon_code: str) -> Response:
     tx.delete("coupons", doc["coupon_id"])
     tx.cache.pop("coupons", None)
     return done("The coupon has been deleted.")
+
+
+def _listing(world: World, tx: Tx) -> Listing:
+    """Filtered by the status that a coupon shows: one whose last day is over is expired, whatever it was."""
+    shown = {doc["coupon_id"]: items.coupon_status(world, doc) for doc in tx.find("coupons")}
+    filters: dict[str, Doc] = {
+        status.upper(): {"id": [id_ for id_, its in shown.items() if its == status]}
+        for status in ("active", "inactive", "expired")
+    }
+    return Listing("coupons", "CouponStatus", {"All": {}} | filters, SORTS)
 
 
 def _scopes(tx: Tx, doc: Doc, asked: Doc) -> None:

@@ -6,10 +6,11 @@ from flask import Response
 
 from sandbox import fields
 from sandbox.api.routes import body, delete, done, get, post
-from sandbox.api.subscriptions import note, shown
 from sandbox.engine import customers, lifecycle, subscriptions
 from sandbox.envelope import ok
 from sandbox.errors import bad, unknown
+from sandbox.render import subscription
+from sandbox.render.subscriptions import note, notes
 from sandbox.tx import Doc, Tx
 from sandbox.world import World
 
@@ -23,7 +24,7 @@ def postpone(world: World, tx: Tx, subscription_id: str) -> Response:
     if to is None:
         raise bad("renewal_at")
     sub = lifecycle.postpone(world, tx, subscription_id, to)
-    return ok("Billing date of the subscription has been changed.", subscription=shown(world, tx, sub))
+    return ok("Billing date of the subscription has been changed.", subscription=subscription(world, tx, sub))
 
 
 @post(ONE + "/extend")
@@ -31,7 +32,7 @@ def extend(world: World, tx: Tx, subscription_id: str) -> Response:
     """More billing cycles."""
     cycles = fields.whole(body(), "billing_cycles", 0, least=1, most=10_000)
     sub = lifecycle.extend(world, tx, subscription_id, cycles)
-    return ok("The subscription has been extended.", subscription=shown(world, tx, sub))
+    return ok("The subscription has been extended.", subscription=subscription(world, tx, sub))
 
 
 @post(ONE + "/pause")
@@ -40,7 +41,7 @@ def pause(world: World, tx: Tx, subscription_id: str) -> Response:
     asked = body()
     on = lifecycle.text_day(asked, "pause_at", world)
     sub = lifecycle.pause(world, tx, subscription_id, on, fields.string(asked, "reason"))
-    return ok("The subscription has been paused.", subscription=shown(world, tx, sub))
+    return ok("The subscription has been paused.", subscription=subscription(world, tx, sub))
 
 
 @post(ONE + "/resume")
@@ -48,7 +49,7 @@ def resume(world: World, tx: Tx, subscription_id: str) -> Response:
     """Resume on a day."""
     on = lifecycle.text_day(body(), "resume_at", world)
     sub = lifecycle.resume(world, tx, subscription_id, on)
-    return ok("The subscription has been resumed.", subscription=shown(world, tx, sub))
+    return ok("The subscription has been resumed.", subscription=subscription(world, tx, sub))
 
 
 @post(ONE + "/autocollect")
@@ -60,7 +61,7 @@ def auto_collect(world: World, tx: Tx, subscription_id: str) -> Response:
     sub = lifecycle.set_auto_collect(
         world, tx, subscription_id, fields.flag(asked, "auto_collect", default=False)
     )
-    return ok("The collection mode has been updated.", subscription=shown(world, tx, sub))
+    return ok("The collection mode has been updated.", subscription=subscription(world, tx, sub))
 
 
 @post(ONE + "/card")
@@ -70,7 +71,7 @@ def attach_card(world: World, tx: Tx, subscription_id: str) -> Response:
     method_id = fields.string(asked, "card_id") or fields.required(asked, "account_id")
     wanted = fields.flag(asked, "auto_collect", default=True)
     sub = lifecycle.attach_card(world, tx, subscription_id, method_id, auto_collect=wanted)
-    return ok("Card has been associated with the subscription.", subscription=shown(world, tx, sub))
+    return ok("Card has been associated with the subscription.", subscription=subscription(world, tx, sub))
 
 
 @delete(ONE + "/card")
@@ -164,7 +165,7 @@ def add_note(world: World, tx: Tx, subscription_id: str) -> Response:
 def list_notes(world: World, tx: Tx, subscription_id: str) -> Response:
     """The notes."""
     subscriptions.get(tx, subscription_id)
-    return ok(notes=[note(doc) for doc in tx.find("notes", where={"subscription_id": subscription_id})])
+    return ok(notes=notes(tx, subscription_id))
 
 
 @delete(ONE + "/notes/<note_id>")
@@ -185,4 +186,4 @@ def _person(tx: Tx, sub: Doc, asked: Doc) -> str:
 
 
 def _saved(world: World, tx: Tx, sub: Doc, message: str) -> Response:
-    return ok(message, subscription=shown(world, tx, subscriptions.save(world, tx, sub)))
+    return ok(message, subscription=subscription(world, tx, subscriptions.save(world, tx, sub)))

@@ -60,7 +60,7 @@ def _listing(world: World) -> Listing:
 def create(world: World, tx: Tx) -> Response:
     """A new subscription, billed and charged."""
     sub = subscriptions.create(world, tx, body())
-    return ok("Subscription has been created successfully.", 201, subscription=shown(world, tx, sub))
+    return ok("Subscription has been created successfully.", 201, subscription=subscription(world, tx, sub))
 
 
 @get("/subscriptions")
@@ -78,14 +78,14 @@ def listed(world: World, tx: Tx) -> Response:
 @get("/subscriptions/<subscription_id>")
 def one(world: World, tx: Tx, subscription_id: str) -> Response:
     """One subscription, whole."""
-    return ok(subscription=shown(world, tx, subscriptions.get(tx, subscription_id)))
+    return ok(subscription=subscription(world, tx, subscriptions.get(tx, subscription_id)))
 
 
 @put("/subscriptions/<subscription_id>")
 def update(world: World, tx: Tx, subscription_id: str) -> Response:
     """Change a subscription, now or at the end of the term."""
     sub = changes.update(world, tx, subscription_id, body())
-    return ok("Subscription has been updated successfully.", subscription=shown(world, tx, sub))
+    return ok("Subscription has been updated successfully.", subscription=subscription(world, tx, sub))
 
 
 @delete("/subscriptions/<subscription_id>")
@@ -108,14 +108,14 @@ def cancel(world: World, tx: Tx, subscription_id: str) -> Response:
         if at_end
         else "Your subscription has been canceled."
     )
-    return ok(text, subscription=shown(world, tx, sub))
+    return ok(text, subscription=subscription(world, tx, sub))
 
 
 @post("/subscriptions/<subscription_id>/reactivate")
 def reactivate(world: World, tx: Tx, subscription_id: str) -> Response:
     """Undo a scheduled cancellation."""
     sub = lifecycle.reactivate(world, tx, subscription_id)
-    return ok("Subscription has been reactivated.", subscription=shown(world, tx, sub))
+    return ok("Subscription has been reactivated.", subscription=subscription(world, tx, sub))
 
 
 @get("/subscriptions/<subscription_id>/scheduledchanges")
@@ -125,7 +125,7 @@ def scheduled(world: World, tx: Tx, subscription_id: str) -> Response:
     if fresh is None:
         raise refused("There are no scheduled changes for the subscription.")
     subscriptions.reprice(tx, fresh)
-    return ok(subscription=shown(world, tx, fresh))
+    return ok(subscription=subscription(world, tx, fresh))
 
 
 @delete("/subscriptions/<subscription_id>/scheduledchanges")
@@ -154,22 +154,6 @@ def activities_of(tx: Tx, subject_id: str) -> list[Doc]:
         }
         for doc in found
     ]
-
-
-def shown(world: World, tx: Tx, sub: Doc) -> Doc:
-    """A subscription with its notes."""
-    notes = tx.find("notes", where={"subscription_id": sub["subscription_id"]})
-    return subscription(world, tx, sub) | {"notes": [note(doc) for doc in notes]}
-
-
-def note(doc: Doc) -> Doc:
-    """A note as it is shown."""
-    return {
-        "note_id": doc["note_id"],
-        "description": doc["description"],
-        "commented_by": "sandbox",
-        "commented_time": doc["time"],
-    }
 
 
 def _reason(world: World, asked: Doc) -> str:

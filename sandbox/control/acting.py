@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from sandbox.control.asking import Doc, Refusal, body
 from sandbox.engine import acts
-from sandbox.errors import ZohoError
+from sandbox.errors import GATEWAY, REFUSED, ZohoError
 from sandbox.world import World, current
 
 blueprint = Blueprint("control_acting", __name__)
@@ -36,4 +36,5 @@ def perform(world: World, asked: Doc) -> Doc:
         with world.store.transaction() as tx:
             return {"kind": asked["kind"], "result": chosen(world, tx, asked)}
     except ZohoError as refusal:
-        raise Refusal(refusal.message, 409) from refusal
+        not_now = refusal.code in (REFUSED, GATEWAY)
+        raise Refusal(refusal.message, 409 if not_now else 400) from refusal

@@ -23,6 +23,8 @@ blueprint = Blueprint("control_moving", __name__)
 STEPS = ("days", "hours", "minutes", "seconds")
 SEEDS = ("demo", "empty")
 MOST_SUBSCRIPTIONS = 1_000_000
+FARTHEST = 10**12
+LAST_YEAR = 2199  # terms of several years are still dates when counted from its end
 busy = threading.Lock()
 
 
@@ -62,17 +64,17 @@ def destination(world: World, asked: Doc) -> datetime:
     moment = _named(world, asked)
     if moment < world.clock.now():
         raise Refusal("Time only goes forward.", 409)
+    if moment.year > LAST_YEAR:
+        raise Refusal(f"The calendar of the sandbox ends with the year {LAST_YEAR}.")
     return moment
 
 
 def _named(world: World, asked: Doc) -> datetime:
-    steps = {step: asked.get(f"advance_{step}", 0) for step in STEPS}
-    if any(type(amount) not in (int, float) for amount in steps.values()):
-        raise Refusal("advance_days and its kin are numbers")
-    if "to" not in asked:
-        if not any(steps.values()):
-            raise Refusal('say "advance_days": 31 or "to": "2027-01-31T06:00:00"')
-        return _stepped(world, steps)
+    named = [step for step in STEPS if f"advance_{step}" in asked]
+    if bool(named) == ("to" in asked):
+        raise Refusal('say either "advance_days": 31 or "to": "2027-01-31T06:00:00"')
+    if named:
+        return _stepped(world, {step: _amount(asked, f"advance_{step}") for step in STEPS})
     try:
         moment = datetime.fromisoformat(str(asked["to"]))
     except ValueError:
@@ -124,7 +126,10 @@ def alone() -> Iterator[None]:
 
 
 def _perform(asked: Doc, act: Callable[[], None], world: World) -> ResponseReturnValue:
-    if asked.get("background"):
+    background = asked.get("background", False)
+    if not isinstance(background, bool):
+        raise Refusal("background: true or false")
+    if background:
         in_background(world, act)
         return jsonify(standing(world)), 202
     started = perf_counter()
@@ -137,13 +142,23 @@ def _perform(asked: Doc, act: Callable[[], None], world: World) -> ResponseRetur
     return jsonify(standing(world) | {"took_s": took})
 
 
+def _amount(asked: Doc, name: str) -> float:
+    amount = asked.get(name, 0)
+    if type(amount) not in (int, float) or not abs(amount) <= FARTHEST:  # nor is NaN, which JSON may bring
+        raise Refusal(f"{name}: a number is needed")
+    return float(amount)
+
+
 def _stepped(world: World, steps: dict[str, float]) -> datetime:
     """Days are calendar days in the organisation's zone: a day that loses an hour is a day."""
-    local = world.clock.now() + timedelta(days=int(steps["days"]))
     rest = {step: amount for step, amount in steps.items() if step != "days"}
-    part_of_day = steps["days"] - int(steps["days"])
-    moved = local.timestamp() + timedelta(days=part_of_day, **rest).total_seconds()
-    return datetime.fromtimestamp(moved, world.clock.zone)
+    try:
+        local = world.clock.now() + timedelta(days=int(steps["days"]))
+        part_of_day = steps["days"] - int(steps["days"])
+        moved = local.timestamp() + timedelta(days=part_of_day, **rest).total_seconds()
+        return datetime.fromtimestamp(moved, world.clock.zone)
+    except (OverflowError, ValueError):
+        raise Refusal(f"The calendar of the sandbox ends with the year {LAST_YEAR}.") from None
 
 
 def _claim() -> None:

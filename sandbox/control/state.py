@@ -84,6 +84,7 @@ RENDERERS: dict[str, Callable[[World, Tx, Doc], Doc]] = {
     "addons": render.addon,
     "coupons": render.coupon,
     "customers": render.customer,
+    "contact_persons": lambda _world, _tx, doc: render.person(doc),
     "subscriptions": render.subscription,
     "invoices": render.invoice,
     "payments": render.payment,

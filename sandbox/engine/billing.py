@@ -44,6 +44,8 @@ def begin(world: World, tx: Tx, sub: Doc, starts: date, body: Doc, source: str) 
     announce.subscription(world, tx, "subscription_created", sub, source)
     if sub["status"] == "live":
         announce.subscription(world, tx, "subscription_activation", sub, source)
+    if sub.pop("backdated"):  # what happens to it from now on is told like anything else (facts 7.1)
+        subscriptions.save(world, tx, sub)
     return sub
 
 

@@ -14,7 +14,9 @@ from sandbox.tx import Doc, Tx
 if TYPE_CHECKING:
     from sandbox.world import World
 
-TEXTS = ("reference_number", "adjustment_description", "notes", "terms")
+TEXTS = (
+    "reference_number", "adjustment_description", "notes", "terms", "payment_terms_label", "salesperson_name",
+)  # fmt: skip
 
 
 def create(world: World, tx: Tx, body: Doc, *, own_number: bool) -> Doc:
@@ -103,7 +105,8 @@ def _line(tx: Tx, asked: Doc, customer: Doc) -> Doc:
         "total": text(gross - off),
         "tax_id": tax_id if catalogue.tax(tx, tax_id) else "",
     }
-    return line | {"product_id": product_id, "description": fields.string(asked, "description")}
+    more = {"description": fields.string(asked, "description"), "unit": fields.string(asked, "unit")}
+    return line | {"product_id": product_id} | more
 
 
 def _fill(world: World, tx: Tx, doc: Doc, body: Doc, customer: Doc, *, own_number: bool) -> None:
@@ -122,6 +125,8 @@ def _fill(world: World, tx: Tx, doc: Doc, body: Doc, customer: Doc, *, own_numbe
     if doc.get("shipping"):
         doc["shipping"] = text(rounded(dec(doc["shipping"]), precision(customer["currency"])))
     _due(world, doc, body)
+    partial = fields.flag(body, "allow_partial_payments", default=doc.get("partial_payments", False))
+    doc["partial_payments"] = partial
     if body.get("custom_fields") is not None:
         given = fields.objects(body, "custom_fields")
         doc["custom_fields"] = customers.custom_fields(doc.get("custom_fields", []), given)
@@ -136,3 +141,4 @@ def _due(world: World, doc: Doc, body: Doc) -> None:
     elif body.get("payment_terms") not in (None, ""):
         terms = fields.whole(body, "payment_terms", 0, least=-5, most=3650)
         doc["due"] = dates.add(dates.parse(doc["date"]), max(0, terms), "days").isoformat()
+        doc["payment_terms"] = terms

@@ -234,15 +234,27 @@ def _choose_terms(sub: Doc, body: Doc) -> None:
     sub["cycles"] = cycles if cycles > 0 else -1
     sub["cycles_done"] = 0
     sub["reference_id"] = fields.string(body, "reference_id")
-    sub["salesperson"] = fields.string(body, "salesperson_name")
+    sub["salesperson"] = ""
     sub["custom_fields"] = customers.custom_fields([], fields.objects(body, "custom_fields"))
     sub["persons"] = [
         fields.string(each, "contactperson_id") for each in fields.objects(body, "contactpersons")
     ]
+    sub["setup_fee_first"] = False
+    choose_details(sub, body)
+
+
+def choose_details(sub: Doc, body: Doc) -> None:
+    """What a request says beside items and money; what it does not name stays as it is."""
+    if body.get("salesperson_name") is not None:
+        sub["salesperson"] = fields.string(body, "salesperson_name")
     if body.get("payment_terms") not in (None, ""):
         sub["payment_terms"] = fields.whole(body, "payment_terms", 0, least=-5, most=3650)
+    if body.get("payment_terms_label") not in (None, ""):
         sub["payment_terms_label"] = fields.string(body, "payment_terms_label")
-    sub["setup_fee_first"] = fields.flag(body, "can_charge_setup_fee_immediately", default=False)
+    fee_first = fields.flag(body, "can_charge_setup_fee_immediately", default=sub["setup_fee_first"])
+    sub["setup_fee_first"] = fee_first
+    partial = fields.flag(body, "allow_partial_payments", default=sub.get("partial_payments", False))
+    sub["partial_payments"] = partial
 
 
 def choose_collection(tx: Tx, sub: Doc, body: Doc) -> None:

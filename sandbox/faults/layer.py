@@ -92,7 +92,7 @@ class Layer:
         if not passage.fault:
             return self._real(passage)
         sky = self._sky.look()
-        retry_after = int(weather.magnitude(sky, "api", "retry_after_s"))
+        retry_after = int(weather.between(passage.dice, weather.magnitude(sky, "api", "retry_after_s")))
         instead = answers.instead(passage.lane, passage.fault, retry_after)
         if instead is not None:
             self._revoke(passage)

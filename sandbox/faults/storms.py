@@ -56,6 +56,6 @@ def webhook_fates(tx: Tx) -> list[Fate]:
 
 def _delay(sky: Doc, dice: Random) -> float:
     delay = weather.between(dice, weather.magnitude(sky, "webhooks", "delay_s"))
-    spread = float(weather.magnitude(sky, "webhooks", "reorder_s"))
+    spread = weather.between(dice, weather.magnitude(sky, "webhooks", "reorder_s"))
     shuffle = dice.uniform(0, spread)
     return delay + (shuffle if weather.magnitude(sky, "webhooks", "reorder") else 0)

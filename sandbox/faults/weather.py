@@ -17,6 +17,8 @@ from sandbox.store import Doc, Tx
 
 META = "weather"
 YEAR_S = 366 * 86_400
+MOST_COPIES = 1000
+METHODS = ("GET", "POST", "PUT", "DELETE")
 WEBHOOK_ORDINAL = "weather_webhooks"
 API_FAULTS = frozenset(
     {
@@ -137,16 +139,35 @@ def _check_lane(lane: str, faults: Doc) -> None:
 
 
 def _check_magnitude(lane: str, name: str, value: Any) -> None:
-    if name == "next":
-        known = isinstance(value, list) and all(not v or v in FAULTS[lane] for v in value)
-        if not known:
-            raise Invalid(f"{lane}.next: a list of faults, null for a call without one")
-    elif name.endswith("_s") and not _is_time(value):
+    """Refuse what the layer could not use: a wrong shape here would break every later call."""
+    if name == "next" and not _is_script(lane, value):
+        raise Invalid(f"{lane}.next: a list of faults, null for a call without one")
+    if name.endswith("_s") and not _is_time(value):
         raise Invalid(f"{lane}.{name}: seconds are needed, or [least, most]")
-    elif name == "drop_as" and value not in ("failure", "success", "silent"):
+    if name == "copies" and not _is_copies(value):
+        raise Invalid("webhooks.copies: [least, most], whole numbers from 1 to 1000")
+    if name == "reorder" and not isinstance(value, bool):
+        raise Invalid("webhooks.reorder: true or false")
+    if name == "drop_as" and value not in ("failure", "success", "silent"):
         raise Invalid("webhooks.drop_as: failure, success or silent")
-    elif name == "match" and not isinstance(value, dict):
-        raise Invalid('api.match: {"method": ..., "path": ...} is needed')
+    if name == "match" and not _is_match(value):
+        raise Invalid('api.match: {"method": "POST", "path": "/subscriptions"}, one of them or both')
+
+
+def _is_script(lane: str, value: Any) -> bool:
+    known = (*FAULTS[lane], None, "")
+    return isinstance(value, list) and all(each in known for each in value)
+
+
+def _is_copies(value: Any) -> bool:
+    pair = isinstance(value, list) and len(value) == 2 and all(type(each) is int for each in value)  # noqa: PLR2004 - least and most
+    return pair and 1 <= value[0] <= value[1] <= MOST_COPIES
+
+
+def _is_match(value: Any) -> bool:
+    if not isinstance(value, dict) or not set(value) <= {"method", "path"}:
+        return False
+    return value.get("method", "GET") in METHODS and str(value.get("path", "/")).startswith("/")
 
 
 def _is_time(value: Any) -> bool:

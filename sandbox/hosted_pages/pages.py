@@ -43,7 +43,7 @@ def create(world: World, tx: Tx, kind: str, asked: Doc) -> Doc:
         "status": FRESH,
         "created": now.isoformat(),
         "expires": (now + LIFE).isoformat(),
-        "redirect_url": redirect_url(asked),
+        "redirect_url": "" if kind == "updatepaymentmethod" else redirect_url(asked),  # it takes none
         "asked": asked,
         "tries": {},
     }

@@ -54,7 +54,7 @@ def serverinfo() -> ResponseReturnValue:
 
 
 def _client(world: World, tx: Tx, form: dict[str, str]) -> Doc:
-    client = tx.get(tokens.CLIENTS, form.get("client_id", ""))
+    client = tx.get(tokens.CLIENTS, _given(form, "client_id"))
     elsewhere = terms.here(world) != world.settings.data_center
     if client is None or (elsewhere and not client["multi_dc"]):
         raise Refused("invalid_client")
@@ -66,7 +66,7 @@ def _client(world: World, tx: Tx, form: dict[str, str]) -> Doc:
 
 def _from_code(world: World, tx: Tx, client: Doc, form: dict[str, str]) -> Doc:
     now = terms.of(world)
-    code = codes.redeem(tx, client, form.get("code", ""), form, now)
+    code = codes.redeem(tx, client, _given(form, "code"), form, now)
     if not code or not _lives_here(world, code):
         return {}
     if not code["offline"]:
@@ -78,11 +78,18 @@ def _from_code(world: World, tx: Tx, client: Doc, form: dict[str, str]) -> Doc:
 
 def _from_refresh(world: World, tx: Tx, client: Doc, form: dict[str, str]) -> Doc:
     now = terms.of(world)
-    known = tx.get(tokens.REFRESH, form.get("refresh_token", ""))
+    known = tx.get(tokens.REFRESH, _given(form, "refresh_token"))
     if known is None or known["client_id"] != client["client_id"] or not _lives_here(world, known):
         raise Refused("invalid_code")
     access = tokens.access_from_refresh(tx, known["token"], now)
     return _answer(world, access, known["scope"], now)
+
+
+def _given(form: dict[str, str], name: str) -> str:
+    """A parameter that must be there."""
+    if not form.get(name):
+        raise Refused("general_error")
+    return form[name]
 
 
 def _lives_here(world: World, doc: Doc) -> bool:

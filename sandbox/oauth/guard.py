@@ -7,7 +7,7 @@ from sandbox.oauth import scopes, terms, tokens
 from sandbox.world import World, current
 
 API = "/billing/v1/"
-PREFIX = "Zoho-oauthtoken "
+PREFIXES = {"refused": ("Zoho-oauthtoken ",), "accepted": ("Zoho-oauthtoken ", "Bearer ")}
 ORGANISATION_HEADER = "X-com-zoho-subscriptions-organizationid"
 ORGANISATION = "10000001"
 
@@ -36,11 +36,12 @@ def check() -> ResponseReturnValue | None:
 
 
 def _token(world: World) -> tokens.Doc | None:
+    """The access token of the header; `Bearer` in place of Zoho's own word is a switch (facts 10.27)."""
     header = request.headers.get("Authorization", "")
-    if not header.startswith(PREFIX):
+    if not header.startswith(PREFIXES[world.settings.oauth_bearer]):
         return None
     with world.store.read() as tx:
-        access = tx.get(tokens.ACCESS, header.removeprefix(PREFIX).strip())
+        access = tx.get(tokens.ACCESS, header.partition(" ")[2].strip())
     if access is None or access["expires"] <= terms.of(world).now:
         return None
     return access

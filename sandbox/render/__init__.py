@@ -14,7 +14,7 @@ from sandbox.render.payments import (
     refund,
     unbilled_charge,
 )
-from sandbox.render.people import customer, customer_row
+from sandbox.render.people import customer, customer_row, person
 from sandbox.render.subscriptions import full as subscription
 from sandbox.render.subscriptions import row as subscription_row
 
@@ -32,6 +32,7 @@ __all__ = [
     "invoice_row",
     "invoice_written",
     "payment",
+    "person",
     "plan",
     "product",
     "refund",

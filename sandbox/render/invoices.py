@@ -50,7 +50,7 @@ def row(world: World, tx: Tx, doc: Doc) -> Doc:
         "project_name": "",
         "country": billing["country"],
         "created_by": "sandbox",
-        "salesperson": "",
+        "salesperson": doc.get("salesperson_name", ""),
     }
 
 
@@ -108,8 +108,7 @@ def written(world: World, tx: Tx, doc: Doc) -> Doc:
         "contact_persons": [],
         "currency_id": values.PERSON,
         "exchange_rate": 1,
-        "payment_terms": customer.get("payment_terms", 0),
-        "payment_terms_label": customer.get("payment_terms_label", "Due on Receipt"),
+        **_payment_terms(doc, customer),
         "last_payment_date": "",
         "discount": values.number(world, doc["discount"]),
         "is_discount_before_tax": True,
@@ -122,7 +121,7 @@ def written(world: World, tx: Tx, doc: Doc) -> Doc:
             {"tax_name": each["name"], "tax_amount": values.number(world, each["amount"])}
             for each in doc["taxes"]
         ],
-        "allow_partial_payments": False,
+        "allow_partial_payments": bool(doc.get("partial_payments")),
         "price_precision": precision(doc["currency"]),
         "payment_options": {"payment_gateways": []},
         "is_emailed": bool(doc.get("emailed")),
@@ -137,13 +136,19 @@ def written(world: World, tx: Tx, doc: Doc) -> Doc:
         "is_viewed_by_client": False,
         "client_viewed_time": "",
         "attachment_name": doc.get("attachment", ""),
-        "custom_fields": [],
         "invoice_items": [_written_line(world, tx, each, place) for place, each in enumerate(doc["lines"])],
         "reference_number": doc.get("reference_number", ""),
         "has_attachment": bool(doc.get("attachment")),
         "is_pre_gst": False,
         **dict.fromkeys(REGIONAL, ""),
     }
+
+
+def _payment_terms(doc: Doc, customer: Doc) -> Doc:
+    """The invoice's own terms, or those of its customer."""
+    own = doc if "payment_terms" in doc else customer
+    label = doc.get("payment_terms_label") or own.get("payment_terms_label") or "Due on Receipt"
+    return {"payment_terms": own.get("payment_terms", 0), "payment_terms_label": label}
 
 
 def _written_line(world: World, tx: Tx, line: Doc, place: int) -> Doc:
@@ -154,7 +159,7 @@ def _written_line(world: World, tx: Tx, line: Doc, place: int) -> Doc:
         "item_type": "sales",
         "bcy_rate": values.number(world, line["price"]),
         "discount": values.number(world, line["discount"]),
-        "unit": "",
+        "unit": line.get("unit", ""),
         "tax_name": tax["name"] if tax else "",
         "tax_type": "tax" if tax else "",
         "tax_percentage": values.number(world, tax["percentage"]) if tax else 0,
@@ -181,7 +186,7 @@ def _head(world: World, doc: Doc, customer: Doc) -> Doc:
         "currency_code": doc["currency"],
         "currency_symbol": symbol(doc["currency"]),
         "salesperson_id": "",
-        "salesperson_name": "",
+        "salesperson_name": doc.get("salesperson_name", ""),
         "created_time": doc["created"],
         "updated_time": doc["updated"],
     }

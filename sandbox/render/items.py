@@ -83,8 +83,7 @@ def addon(world: World, tx: Tx, doc: Doc) -> Doc:
 
 
 def coupon(world: World, tx: Tx, doc: Doc) -> Doc:
-    """A coupon; one whose last day is over says `expired`."""
-    over = bool(doc.get("expiry_at")) and doc["expiry_at"] < world.clock.today().isoformat()
+    """A coupon."""
     return {
         "coupon_code": doc["code"],
         "coupon_id": doc["coupon_id"],
@@ -92,7 +91,7 @@ def coupon(world: World, tx: Tx, doc: Doc) -> Doc:
         "description": doc.get("description", ""),
         "type": doc["type"],
         "duration": doc.get("duration", 0),
-        "status": "expired" if over else doc["status"],
+        "status": coupon_status(world, doc),
         "discount_by": doc["discount_by"],
         "discount_value": values.number(world, doc["discount_value"]),
         "product_id": doc["product_id"],
@@ -105,6 +104,12 @@ def coupon(world: World, tx: Tx, doc: Doc) -> Doc:
         "addons": _named(tx, "addons", doc.get("addons", []), "addon_code"),
         **_times(doc),
     }
+
+
+def coupon_status(world: World, doc: Doc) -> str:
+    """A coupon whose last day is over says `expired`."""
+    over = bool(doc.get("expiry_at")) and doc["expiry_at"] < world.clock.today().isoformat()
+    return "expired" if over else str(doc["status"])
 
 
 def _addons_for(world: World, tx: Tx, code: str) -> list[Doc]:

@@ -70,7 +70,7 @@ def full(world: World, tx: Tx, sub: Doc) -> Doc:
         **_tax(world, tx, sub),
         "customer": _customer(customer),
         "contactpersons": _persons(tx, sub, customer),
-        "notes": [],
+        "notes": notes(tx, sub["subscription_id"]),
         "payment_gateways": [{"payment_gateway": world.settings.gateway}],
         "custom_fields": shown,
         "custom_field_hash": flat,
@@ -88,6 +88,17 @@ def full(world: World, tx: Tx, sub: Doc) -> Doc:
         if sub.get(name):
             made[key] = sub[name]
     return made
+
+
+def notes(tx: Tx, subscription_id: str) -> list[Doc]:
+    """What staff or programs wrote beside it, oldest first."""
+    return [note(doc) for doc in tx.find("notes", where={"subscription_id": subscription_id})]
+
+
+def note(doc: Doc) -> Doc:
+    """One note."""
+    shown = {"note_id": doc["note_id"], "description": doc["description"]}
+    return shown | {"commented_by": "sandbox", "commented_time": doc["time"]}
 
 
 def _head(world: World, sub: Doc) -> Doc:
@@ -326,7 +337,7 @@ def _constants(world: World, sub: Doc) -> Doc:
         "pending_addons": [],
         "items_associated": [],
         "auto_apply_credits": [],
-        "allow_partial_payments": False,
+        "allow_partial_payments": bool(sub.get("partial_payments")),
         "invoice_notes": "",
         "place_of_supply": "",
     }

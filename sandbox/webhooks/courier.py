@@ -8,6 +8,7 @@ wakes it.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from sandbox.store import Doc, Tx
 from sandbox.webhooks import endpoints, schedule, sending
 from sandbox.world import World
 
+LOG = logging.getLogger("sandbox.webhooks")
 BATCH = 50
 NAP_S = 5.0
 
@@ -67,9 +69,13 @@ class Courier:
         while not self._stopped.is_set():
             self._world.wake.clear()
             try:
+                self._world.catch_up()  # a morning comes even when nobody calls
                 nap = self._dispatch()
             except (sqlite3.Error, OSError):
                 # The world file was just replaced or its folder is gone; the next look will tell.
+                nap = NAP_S
+            except Exception:
+                LOG.exception("a morning's job failed")
                 nap = NAP_S
             self._world.wake.wait(nap)
 
@@ -93,6 +99,9 @@ class Courier:
         except sqlite3.Error:
             # A reset replaced the world under the batch: its deliveries went with it. If it is gone for
             # good, trying again at once would keep a core busy for nothing.
+            self._stopped.wait(NAP_S)
+        except Exception:
+            LOG.exception("a delivery could not be made")
             self._stopped.wait(NAP_S)
         finally:
             self._busy.discard(endpoint)

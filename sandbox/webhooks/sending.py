@@ -60,7 +60,7 @@ def over_http(message: Message, timeout_s: float) -> tuple[int, str]:
             )
         except requests.Timeout:
             return 0, "no answer in time"
-        except requests.RequestException as trouble:
+        except (requests.RequestException, ValueError) as trouble:  # ValueError: a name no resolver takes
             return 0, type(trouble).__name__
         return answer.status_code, answer.text[:EXCERPT]
 

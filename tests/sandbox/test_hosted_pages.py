@@ -457,6 +457,13 @@ def test_a_new_card_for_a_subscription_and_an_edited_card(merchant: Merchant) ->
     assert edited["last_four_digits"] == "4444"
 
 
+def test_4_1_the_page_that_edits_a_method_leads_nowhere(merchant: Merchant) -> None:
+    """Zoho documents no `redirect_url` for it, so one that is sent along is not followed."""
+    card = merchant.bought()["subscription"]["card"]["card_id"]
+    page = merchant.page("updatepaymentmethod", card_id=card, redirect_url=BACK)
+    assert pay(page).headers["Location"] == urlsplit(page["url"]).path
+
+
 def test_u3_what_a_method_page_shows_afterwards_is_a_switch(place: Served, merchant: Merchant) -> None:
     page = merchant.page("addpaymentmethod", customer_id=merchant.customer())
     pay(page)

@@ -195,3 +195,26 @@ def test_customers_are_found_by_either_id_of_the_crm(company: Company) -> None:
 def test_another_organisation_is_none_of_ours(company: Company) -> None:
     assert company.get("/organizations/10000001")["organization"]["organization_id"] == "10000001"
     assert company.refused("GET", "/organizations/10000002")[:2] == (404, 1002)
+
+
+def test_addons_for_a_plan_are_chosen_before_they_are_paged(company: Company) -> None:
+    first = company.get("/addons", plan_code="team-y", per_page=1)
+    second = company.get("/addons", plan_code="team-y", per_page=1, page=2)
+    assert [row["addon_code"] for row in first["addons"] + second["addons"]] == ["seat-y", "onboarding"]
+    assert (first["page_context"]["has_more_page"], second["page_context"]["has_more_page"]) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [
+        ("ACTIVE", {"HALF3", "FOREVER10"}),
+        ("INACTIVE", {"WELCOME20"}),
+        ("EXPIRED", {"EXPIRED5"}),
+        ("All", {"HALF3", "FOREVER10", "WELCOME20", "EXPIRED5"}),
+    ],
+)
+def test_coupons_by_the_status_that_they_show(company: Company, name: str, codes: set[str]) -> None:
+    company.post("/coupons/WELCOME20/markasinactive")
+    rows = company.get("/coupons", filter_by=f"CouponStatus.{name}")["coupons"]
+    assert {row["coupon_code"] for row in rows} == codes
+    assert name == "All" or {row["status"] for row in rows} == {name.lower()}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
-from tests.contracts.company import Company
+import time_machine
+
+from tests.contracts.company import DECLINES_LATER, Company
 
 
 def ends(company: Company, id_: str) -> str:
@@ -27,6 +29,27 @@ def test_a_leap_day_is_a_month_end_and_a_year_later_its_eve(company: Company) ->
     monthly, yearly = company.subscribe("team-m"), company.subscribe("team-y")
     assert monthly["current_term_ends_at"] == "2028-03-29"
     assert yearly["current_term_ends_at"] == "2029-02-28"
+
+
+def test_days_that_passed_while_nothing_ran_are_made_up_for_as_they_would_have_been(company: Company) -> None:
+    """A sandbox that was off for weeks: its renewal is of its own day, and so are the retries after it."""
+    paid, poor = company.subscribe(), company.subscribe(card=DECLINES_LATER)
+    due = date.fromisoformat(paid["next_billing_at"])
+    company.switch(oauth_clock="virtual", oauth_access_s=90 * 86_400)
+    company.sign_in()
+    with time_machine.travel(company.world.clock.epoch() + 50 * 86_400):
+        renewal = company.invoices(paid["subscription_id"])[1]
+        assert (renewal["invoice_date"], renewal["created_time"][:13]) == (str(due), f"{due}T06")
+        assert renewal["payments"][0]["date"] == str(due)
+        tries = [each["date"] for each in company.get("/payments")["payments"] if each["status"] == "failure"]
+        assert tries == [str(due + timedelta(days=days)) for days in (0, 5, 10, 13)]
+        ended = company.subscription(poor["subscription_id"])
+        assert (ended["status"], ended["cancelled_at"]) == (
+            "cancelled_from_dunning",
+            str(due + timedelta(days=13)),
+        )
+        stamps = [row["event_time"] for row in company.get("/events", sort_order="A")["events"]]
+        assert stamps == sorted(stamps)
 
 
 def test_renewals_are_made_at_six_in_the_morning_of_the_organisation(company: Company) -> None:
@@ -145,6 +168,7 @@ def test_a_backdated_start_bills_only_from_now_on_and_tells_nobody(company: Comp
     assert company.events() == before
     company.go_to(sub["next_billing_at"])
     assert len(company.invoices(sub["subscription_id"])) == 1
+    assert company.events()[-2:] == ["invoice_notification", "subscription_renewed"]
 
 
 def test_billing_cycles_end_a_subscription_on_the_day_it_said(company: Company) -> None:

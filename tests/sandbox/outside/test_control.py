@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from pathlib import Path
@@ -58,9 +59,49 @@ def test_state_pages_over_every_object_as_the_api_shows_it(bench: Bench) -> None
     assert one.json["invoice"] == seen[0]
 
 
-def test_every_kind_of_the_state_can_be_read(bench: Bench) -> None:
-    for kind in bench.control("state")["counts"]:
-        assert kind in bench.control(f"state?kind={kind}")
+DETAILS = {
+    "products": ("products/{product_id}", "product"),
+    "plans": ("plans/{plan_code}", "plan"),
+    "addons": ("addons/{addon_code}", "addon"),
+    "coupons": ("coupons/{coupon_code}", "coupon"),
+    "customers": ("customers/{customer_id}", "customer"),
+    "contact_persons": ("customers/{customer_id}/contactpersons/{contactperson_id}", "contact_person"),
+    "subscriptions": ("subscriptions/{subscription_id}", "subscription"),
+    "invoices": ("invoices/{invoice_id}", "invoice"),
+    "payments": ("payments/{payment_id}", "payment"),
+    "credit_notes": ("creditnotes/{creditnote_id}", "credit_note"),
+    "refunds": ("creditnotes/refunds/{refund_id}", "refund"),
+    "unbilled_charges": ("unbilledcharges/{unbilled_charge_id}", "unbilled_charge"),
+    "cards": ("customers/{customer_id}/cards/{card_id}", "card"),
+    "bank_accounts": ("customers/{customer_id}/bankaccounts/{account_id}", "bank_accounts"),
+    "hosted_pages": ("hostedpages/{hostedpage_id}", ""),
+    "events": ("events/{event_id}", "event"),
+    "webhooks": ("webhooks/{webhook_id}", "webhook"),
+}
+
+
+def test_every_kind_of_the_state_is_what_the_api_shows(bench: Bench) -> None:
+    headers = bench.headers()
+    live = next(
+        s for s in bench.control("state?kind=subscriptions")["subscriptions"] if s["status"] == "live"
+    )
+    mine = f"/billing/v1/subscriptions/{live['subscription_id']}"
+    parked = {"amount": 5, "description": "later", "add_to_unbilled_charges": True}
+    for path, body in (("notes", {"description": "called"}), ("charge", parked)):
+        assert bench.client.post(f"{mine}/{path}", json=body, headers=headers).json["code"] == 0
+    page = {"subscription_id": live["subscription_id"]}
+    bench.client.post("/billing/v1/hostedpages/updatecard", json=page, headers=headers)
+    paid = next(p for p in bench.control("state?kind=payments")["payments"] if p["status"] == "success")
+    bench.control("act", {"kind": "refund", "payment_id": paid["payment_id"], "amount": 3})
+
+    kinds = bench.control("state")["counts"]
+
+    assert set(kinds) == set(DETAILS)
+    for kind, (path, key) in DETAILS.items():
+        row = bench.control(f"state?kind={kind}")[kind][-1]
+        shown = bench.client.get(f"/billing/v1/{path.format(**row)}", headers=headers).json
+        shown = shown[key] if key else {name: shown[name] for name in row}
+        assert (shown[0] if isinstance(shown, list) else shown) == row, kind
 
 
 def test_world_comes_back_from_its_copy_as_it_was(bench: Bench) -> None:
@@ -94,10 +135,29 @@ def test_staff_act_voids_an_invoice_and_tells_by_event(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "status"), [({"kind": "nonsense"}, 400), ({"kind": "cancel"}, 409), ([], 400)]
+    "body",
+    [
+        {"kind": "nonsense"},
+        {"kind": "cancel"},
+        {"kind": "refund", "payment_id": "7"},
+        {"kind": "next_charge_declines", "reason": "bad mood"},
+        [],
+    ],
 )
-def test_staff_act_that_cannot_be_done_is_refused(bench: Bench, body: Any, status: int) -> None:
-    assert bench.client.post("/_control/act", json=body).status_code == status
+def test_staff_act_that_makes_no_sense_is_refused_with_400(bench: Bench, body: Any) -> None:
+    assert bench.client.post("/_control/act", json=body).status_code == 400
+
+
+def test_staff_act_that_cannot_be_done_now_is_refused_with_409(bench: Bench) -> None:
+    body = {
+        "kind": "void_invoice",
+        "invoice_id": bench.control("state?kind=invoices")["invoices"][0]["invoice_id"],
+    }
+    bench.control("act", body)
+
+    again = bench.client.post("/_control/act", json=body)
+
+    assert (again.status_code, again.json) == (409, {"error": "The invoice is already void."})
 
 
 def test_calls_are_counted_by_minute_and_shown_newest_first(bench: Bench) -> None:
@@ -168,11 +228,60 @@ def test_webhooks_go_where_they_are_sent(bench: Bench) -> None:
         {"url": "http://x/", "payload": "other"},
         {"url": "http://x/", "method": "PUT"},
         {"url": "http://x/", "events": "all"},
+        {"url": "http://x/", "events": ["subscription_activated"]},
+        {"url": "http://x/", "events": [{}]},
+        {"url": "http://x/", "secert": "abcdefghijklmnop"},
+        {"url": "http://[bad/"},
+        {"url": "http:///path"},
+        {"url": "http://x y/"},
+        {"url": "http://x:99999/"},
+        {"url": "http://x/", "headers": {"X-Owner": "Zoë"}},
+        {"url": "http://x/", "headers": {"X Y": "z"}},
+        {"url": "http://x/", "headers": {"X-Number": 7}},
         "http://x/",
     ],
 )
 def test_webhook_that_zoho_would_not_save_is_refused(bench: Bench, wrong: Any) -> None:
     assert bench.client.post("/_control/webhooks", json=wrong).status_code == 400
+
+
+def test_an_endpoint_goes_back_from_workflow_to_events(bench: Bench) -> None:
+    url = "http://127.0.0.1:9/a"
+    bench.control("webhooks", {"url": url, "payload": "workflow", "payload_type": "form", "method": "PUT"})
+    again = bench.control("webhooks", {"url": url, "payload": "event"})["webhooks"][0]
+
+    assert (again["payload"], again["payload_type"], again["method"]) == ("event", "default", "POST")
+    assert bench.control("webhooks", again)["webhooks"] == [again], "what is shown can be sent back"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({}, "say either"),
+        ({"advance_days": 1, "to": "2035-01-31T06:00:00"}, "say either"),
+        ({"advance_days": "1"}, "advance_days: a number is needed"),
+        ({"advance_days": True}, "advance_days: a number is needed"),
+        ({"advance_hours": float("nan")}, "advance_hours: a number is needed"),
+        ({"advance_seconds": 10**400}, "advance_seconds: a number is needed"),
+        ({"advance_days": 10**9}, "ends with the year"),
+        ({"to": "9999-12-31T06:00:00"}, "ends with the year"),
+        ({"to": "tomorrow"}, "to: a moment such as"),
+        ({"advance_days": 1, "background": "no"}, "background: true or false"),
+        ({"advance_day": 1}, "advance_day: no such field"),
+    ],
+)
+def test_clock_says_what_is_wrong_with_a_move_and_stays(bench: Bench, body: Any, said: str) -> None:
+    before = bench.control("clock")["today"]
+
+    answer = bench.client.post("/_control/clock", data=json.dumps(body))
+
+    assert answer.status_code == 400
+    assert said in answer.json["error"]
+    assert bench.control("clock")["today"] == before
+
+
+def test_clock_takes_a_move_by_nothing(bench: Bench) -> None:
+    assert bench.control("clock", {"advance_days": 0})["today"] == bench.control("clock")["today"]
 
 
 def test_long_act_in_the_background_shows_its_progress(bench: Bench) -> None:

@@ -64,6 +64,9 @@ def test_1_3_parameters_are_read_from_the_query_too(bench: Bench) -> None:
         ({"client_secret": "wrong"}, "invalid_client_secret"),
         ({"refresh_token": "1000.no.such"}, "invalid_code"),
         ({"grant_type": "password"}, "general_error"),
+        ({"client_id": ""}, "general_error"),
+        ({"refresh_token": ""}, "general_error"),
+        ({"grant_type": "authorization_code"}, "general_error"),
     ],
 )
 def test_1_3_errors_come_with_http_200(bench: Bench, change: dict[str, str], error: str) -> None:
@@ -340,6 +343,17 @@ def test_1_6_expired_token_answers_by_switch_u5(bench: Bench, switch: str, statu
     answer = bench.client.get("/billing/v1/events", headers={"Authorization": "Zoho-oauthtoken x"})
 
     assert (answer.status_code, answer.json["code"]) == (status, code)
+
+
+@pytest.mark.parametrize(("switch", "status"), [("refused", 401), ("accepted", 200)])
+def test_10_27_bearer_is_taken_by_switch_alone(bench: Bench, switch: str, status: int) -> None:
+    bench.control("settings", {"oauth_bearer": switch})
+    token = bench.token().json["access_token"]
+
+    answer = bench.client.get("/billing/v1/events", headers={"Authorization": f"Bearer {token}"})
+
+    assert answer.status_code == status
+    assert calls(bench, token) == 200
 
 
 @pytest.mark.parametrize(

@@ -293,12 +293,36 @@ def test_2_6_too_many_calls_at_once_answer_1070(bench: Bench) -> None:
         {"skew_s": "slow"},
         {"skew_s": 1e12},
         {"webhooks": {"drop_as": "x"}},
+        {"webhooks": {"copies": 3}},
+        {"webhooks": {"copies": [5, 2]}},
+        {"webhooks": {"copies": [0.5, 2]}},
+        {"webhooks": {"reorder": "yes"}},
+        {"api": {"match": {"path": 5}}},
+        {"api": {"match": {"path": "subscriptions"}}},
+        {"api": {"match": {"method": "post"}}},
+        {"api": {"match": {"methods": "POST"}}},
+        {"api": {"next": [{}]}},
+        {"oauth": {"next": "throttle"}},
         [],
     ],
 )
 def test_weather_that_makes_no_sense_is_refused(wrong: Any) -> None:
     with pytest.raises(weather.Invalid):
         weather.check(json.loads(json.dumps(wrong)))
+
+
+def test_every_magnitude_may_be_a_span(bench: Bench) -> None:
+    headers = bench.headers()
+    spans = {"duplicate": 1, "reorder": True, "reorder_s": [0, 3], "delay_s": [0, 5]}
+    bench.control(
+        "faults", {"api": {"next": ["429_retry_after"], "retry_after_s": [5, 9]}, "webhooks": spans}
+    )
+
+    refused = get(bench, "plans", headers)
+    bench.emit()
+
+    assert 5 <= int(refused.headers["Retry-After"]) <= 9
+    assert bench.control("deliveries")["waiting"] >= 2
 
 
 @pytest.mark.parametrize("skew", [-600, 86_400])
