@@ -124,6 +124,8 @@ def _read(zoho: "ZohoClient", shelf: Shelf) -> dict[str, Any]:
     while more:
         listed = shelf.page(zoho, page)
         found |= {model.zoho_id: model for model in listed.items}
+        if listed.unreadable:
+            log.warning("entries of the catalogue not readable", kind=shelf.kind, ids=listed.unreadable)
         page, more = page + 1, listed.has_more
     return found
 
@@ -133,6 +135,10 @@ def _has_left(zoho: "ZohoClient", shelf: Shelf, row: Row, found: dict[str, Any])
         model = shelf.fetch(zoho, row[shelf.key])
     except errors.NotFound:
         return True
+    except (errors.Rejected, errors.BadAnswer) as problem:
+        # It stays as we know it: neither a riddle nor an unknown "no" closes the shop for the others.
+        log.warning("entry not readable", kind=shelf.kind, key=row[shelf.key], error=repr(problem))
+        return False
     if model.zoho_id == row["zoho_id"]:
         found[model.zoho_id] = model
         return False

@@ -21,6 +21,10 @@ values
   (%(run_id)s, %(kind)s, %(object_kind)s, %(object_zoho_id)s, %(account_id)s, %(field)s, %(ours)s,
    %(theirs)s, %(likely_cause)s, %(now)s, %(repaired_at)s)
 """
+_IS_OPEN = """
+select 1 from billing.drift
+where object_kind = %(kind)s and object_zoho_id = %(zoho_id)s and repaired_at is null limit 1
+"""
 _EVENTS_OF = """
 select state, event_type, received_at from billing.inbox
 where object_kind = %(kind)s and object_zoho_id = %(zoho_id)s
@@ -53,6 +57,25 @@ def record_unrepaired(conn: Conn, run_id: UUID, object_kind: str, row: dict[str,
     """Write down an object that Zoho no longer lists and that was left alone on purpose."""
     told = {"kind": "missing_there", "field": "", "ours": "present", "theirs": "not listed"}
     _store(conn, run_id, object_kind, row, {**told, "likely_cause": cause}, repaired=False)
+
+
+def record_unreadable(conn: Conn, run_id: UUID, object_kind: str, zoho_id: str, problem: str) -> int:
+    """Write down an object that Zoho has and that cannot be read; return how many rows that made.
+
+    Once until it is repaired: a nightly run finds it every night.
+    """
+    if conn.execute(_IS_OPEN, {"kind": object_kind, "zoho_id": zoho_id}).fetchone():
+        return 0
+    told = {"kind": "differs", "field": "", "ours": "as last read", "theirs": "cannot be read"}
+    _store(
+        conn,
+        run_id,
+        object_kind,
+        {"zoho_id": zoho_id},
+        {**told, "likely_cause": problem[:500]},
+        repaired=False,
+    )
+    return 1
 
 
 def mark_repaired(conn: Conn, object_kind: str, zoho_id: str) -> None:

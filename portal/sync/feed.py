@@ -49,10 +49,10 @@ def pull(
                 raise reconcile.Stopped
             try:
                 subjects += _keep(services, run, event)
-            except errors.NotFound:
-                # Listed, yet not readable: Zoho's reads lag behind each other, or its log forgets. The next
-                # pull asks again; the other events must not wait for it.
-                log.warning("listed event not readable", event_id=event.zoho_id)
+            except (errors.Rejected, errors.BadAnswer) as problem:
+                # Listed, yet not readable: Zoho's reads lag behind each other, its log forgets, or the event
+                # makes no sense. The next pull asks again; the other events must not wait for it.
+                log.warning("listed event not readable", event_id=event.zoho_id, error=repr(problem))
             run.progress = {"what": "missed events", "done": number, "total": len(missed)}
             report(run)
         for subject in dict.fromkeys(subjects):

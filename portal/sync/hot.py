@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from portal import clock
 from portal.db import transaction
-from portal.sync import drift, reconcile, refresh, runs
+from portal.sync import reconcile, repair, runs
 from portal.sync.runs import Report, Run, silently
 from portal.sync.subjects import Subject
 
@@ -60,7 +60,9 @@ def hot(
         for number, subject in enumerate(due, start=1):
             if stop():
                 raise reconcile.Stopped
-            _repair(services, run, subject)
+            run.rows_read += repair.bring_level(services, run, subject)
+            with transaction.as_worker(services.pool) as conn:
+                runs.record(conn, run)
             run.progress = {"what": "hot rows", "done": number, "total": len(due)}
             report(run)
 
@@ -77,15 +79,3 @@ def _due(conn: transaction.Conn, limit: int) -> list[Subject]:
     }
     rows = conn.execute(_DUE, names).fetchall()
     return list(dict.fromkeys(Subject(row["kind"], row["zoho_id"]) for row in rows))
-
-
-def _repair(services: "Services", run: Run, subject: Subject) -> None:
-    done = refresh.read(services, subject, source="reconcile", patience=20.0)
-    run.calls += 1
-    run.rows_read += 1
-    with transaction.as_worker(services.pool) as conn:
-        for one in done.written:
-            if one.changed:
-                run.rows_written += 1
-                run.drift_found += drift.record(conn, run.id, subject.kind, one)
-        runs.record(conn, run)

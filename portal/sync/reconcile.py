@@ -21,19 +21,21 @@ from psycopg import sql
 from portal import clock
 from portal.db import transaction
 from portal.errors import Unavailable
-from portal.sync import catalogue, drift, methods, refresh, runs
+from portal.sync import catalogue, drift, methods, repair, runs
 from portal.sync.listings import LISTINGS, Listing, list_ours
-from portal.sync.refresh import Refreshed
 from portal.sync.runs import Report, Run, silently
 from portal.sync.subjects import Subject
 from portal.zoho import errors
 
 if TYPE_CHECKING:
     from portal.services import Services
+    from portal.zoho.reader import Page
 
 # More leavers than this share (and this number) at once stop the run.
 MOST_GONE = 25
 MOST_GONE_SHARE = 0.02
+# So many objects that cannot be read are no odd objects: Zoho, or what lies between, is broken.
+MOST_UNREADABLE = 25
 METHODS_AGE = timedelta(days=7)
 _SHORT_WAIT = timedelta(seconds=2)
 _LONGEST_WAIT_SECONDS = 60.0
@@ -69,6 +71,10 @@ class Stopped(Exception):
 
 class TooManyGone(Exception):
     """So many objects are missing at Zoho that the cause is hardly that they were deleted."""
+
+
+class TooManyUnreadable(Exception):
+    """So many objects cannot be read that going on would only find more."""
 
 
 class Full:
@@ -111,7 +117,7 @@ class Full:
         self.run.calls += 1 + len(written)
         with transaction.as_worker(self.services.pool) as conn:
             for kind, changes in written.items():
-                self._note(conn, kind, changes)
+                repair.note(conn, self.run, kind, changes)
         self._checkpoint()
 
     def _list(self, listing: Listing) -> None:
@@ -125,7 +131,7 @@ class Full:
             listed = self._patiently(partial(listing.fetch, self.zoho, page))
             self.run.calls += 1
             self.run.rows_read += len(listed.items)
-            self._compare(listing, listed.items, asked_at)
+            self._compare(listing, listed, asked_at)
             more = listed.has_more
             cursor["page"] = page + 1
             done = (page - 1) * 200 + len(listed.items)
@@ -133,16 +139,19 @@ class Full:
             self._checkpoint()
         cursor["listed"] = listing.kind
 
-    def _compare(self, listing: Listing, items: list[Any], asked_at: datetime) -> None:
-        ids = [model.zoho_id for model in items]
+    def _compare(self, listing: Listing, listed: "Page[Any]", asked_at: datetime) -> None:
+        unreadable = [zoho_id for zoho_id in listed.unreadable if zoho_id]
+        ids = [*(model.zoho_id for model in listed.items), *unreadable]
         names = {"run_id": self.run.id, "kind": listing.kind, "ids": ids}
         with transaction.as_worker(self.services.pool) as conn:
             conn.execute(_SEEN, names)
             ours = list_ours(conn, listing, ids)
         force = bool(self.run.cursor.get("force"))
-        for model in items:
+        for model in listed.items:
             if force or listing.differs(model, ours.get(model.zoho_id), asked_at):
                 self._repair(Subject(listing.kind, model.zoho_id))
+        for zoho_id in unreadable:
+            self._repair(Subject(listing.kind, zoho_id))
 
     def _ghosts(self, listing: Listing) -> None:
         """Ask Zoho about each of ours that no page had."""
@@ -189,20 +198,12 @@ class Full:
             self._repair(Subject("subscription", zoho_id))
 
     def _repair(self, subject: Subject) -> None:
-        done: Refreshed = self._patiently(
-            lambda: refresh.read(self.services, subject, source="reconcile", patience=20.0)
-        )
-        self.run.calls += 1
-        with transaction.as_worker(self.services.pool) as conn:
-            drift.mark_repaired(conn, subject.kind, subject.zoho_id)
-            self._note(conn, subject.kind, done.written)
-
-    def _note(self, conn: transaction.Conn, kind: str, written: list[Any]) -> None:
-        for one in written:
-            if one.changed:
-                self.run.rows_written += 1
-                if not self.run.cursor.get("first"):
-                    self.run.drift_found += drift.record(conn, self.run.id, kind, one)
+        if self._patiently(lambda: repair.bring_level(self.services, self.run, subject)):
+            return
+        unreadable = int(self.run.cursor.get("unreadable", 0)) + 1
+        self.run.cursor["unreadable"] = unreadable
+        if unreadable > MOST_UNREADABLE:
+            raise TooManyUnreadable(f"{unreadable} objects cannot be read, {subject.lock} the last of them")
 
     def _patiently(self, ask: Callable[[], Any]) -> Any:
         """Ask Zoho; when there is no budget left, wait for it (``wait``) or leave the run for later."""
@@ -280,7 +281,7 @@ def guarded(services: "Services", run: Run, work: Callable[[], None]) -> Run:
         with transaction.as_worker(services.pool) as conn:
             runs.record(conn, run)
             runs.finish(conn, run, "failed", run.problem)
-        if isinstance(problem, TooManyGone):
+        if isinstance(problem, TooManyGone | TooManyUnreadable):
             return run
         raise
     with transaction.as_worker(services.pool) as conn:

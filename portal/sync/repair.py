@@ -1,16 +1,27 @@
-"""Reading again what a member of staff points at: one object, or a customer with its belongings."""
+"""Bringing one object level by reading it again: in a run, or because a member of staff points at it."""
 
 from typing import TYPE_CHECKING
 
+import psycopg
+import structlog
+
 from portal.db import transaction
+from portal.mirror.rows import Written
 from portal.sync import drift, refresh
 from portal.sync.kinds import KINDS
+from portal.sync.runs import Run
 from portal.sync.subjects import Subject
+from portal.zoho import errors
 
 if TYPE_CHECKING:
     from portal.services import Services
 
+log = structlog.get_logger()
+
 MOST = 40
+
+# What is wrong with this very object, as opposed to Zoho or the database being away.
+_OWN_FAULTS = (errors.BadAnswer, errors.Rejected, psycopg.DataError, psycopg.IntegrityError)
 
 _BELONGINGS = """
 (select 'subscription' as kind, zoho_id from billing.subscriptions
@@ -39,3 +50,33 @@ def one(services: "Services", subject: Subject) -> bool:
     with transaction.as_worker(services.pool) as conn:
         drift.mark_repaired(conn, subject.kind, subject.zoho_id)
     return done.changed
+
+
+def bring_level(services: "Services", run: Run, subject: Subject) -> bool:
+    """Read it again for a run, which notes what that changed; return whether it could be read.
+
+    What cannot be read or stored becomes an open drift: one such object must not hide the others (WH-11).
+    """
+    try:
+        done = refresh.read(services, subject, source="reconcile", patience=20.0)
+    except _OWN_FAULTS as problem:
+        log.warning("object not readable", subject=subject.lock, error=repr(problem))
+        run.calls += 1
+        with transaction.as_worker(services.pool) as conn:
+            told = f"{type(problem).__name__}: {problem}"
+            run.drift_found += drift.record_unreadable(conn, run.id, subject.kind, subject.zoho_id, told)
+        return False
+    run.calls += 1
+    with transaction.as_worker(services.pool) as conn:
+        drift.mark_repaired(conn, subject.kind, subject.zoho_id)
+        note(conn, run, subject.kind, done.written)
+    return True
+
+
+def note(conn: transaction.Conn, run: Run, kind: str, written: list[Written]) -> None:
+    """Count what a run has written, and keep each as a difference unless this is the first copy of all."""
+    for one in written:
+        if one.changed:
+            run.rows_written += 1
+            if not run.cursor.get("first"):
+                run.drift_found += drift.record(conn, run.id, kind, one)

@@ -40,11 +40,22 @@ Kind = TypeVar("Kind", bound=Payload)
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Kind]):
-    """One page of a list; rows can shift between pages, for Zoho counts offsets (facts.md 2.4)."""
+    """One page of a list; rows can shift between pages, for Zoho counts offsets (facts.md 2.4).
+
+    ``unreadable`` are the ids of rows that make no sense (an amount that is no number): they are there, and
+    one of them must not hide the others.
+    """
 
     items: list[Kind]
     has_more: bool
     page: int
+    unreadable: tuple[str, ...] = ()
+
+    def whole(self) -> list[Kind]:
+        """Return the items of a search. Raises :class:`BadAnswer` if a row may be one and makes no sense."""
+        if self.unreadable:
+            raise BadAnswer(f"{len(self.unreadable)} rows that cannot be read")
+        return self.items
 
 
 class ZohoReader:
@@ -167,12 +178,12 @@ class ZohoReader:
 
     def find_subscriptions_by_reference(self, reference_id: str) -> list[Subscription]:
         """Find what a command of ours made: the only way to learn it after a time-out (facts.md 2.7)."""
-        found = self.list_subscriptions(reference_contains=reference_id).items
+        found = self.list_subscriptions(reference_contains=reference_id).whole()
         return [subscription for subscription in found if subscription.reference_id == reference_id]
 
     def find_customers_by_email(self, email: str) -> list[Customer]:
         """Find every customer with this address: several may share it (facts.md 10, gotcha 8)."""
-        found = self.list_customers(email=email).items
+        found = self.list_customers(email=email).whole()
         return [customer for customer in found if customer.email.casefold() == email.casefold()]
 
     # --- shared -------------------------------------------------------------------------------
@@ -200,5 +211,10 @@ class ZohoReader:
             # An empty list would look like "all deleted" to the reconciliation.
             raise BadAnswer(f"a list without {keys[0]}")
         context = object_from(answer.get("page_context"))
-        items = [kind.parse(row) for row in rows_from(rows)]
-        return Page(items, context.get("has_more_page") in (True, "true"), page)
+        items, unreadable = [], []
+        for row in rows_from(rows):
+            try:
+                items.append(kind.parse(row))
+            except BadAnswer:
+                unreadable.append(kind.id_in(row))
+        return Page(items, context.get("has_more_page") in (True, "true"), page, tuple(unreadable))

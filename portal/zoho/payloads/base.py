@@ -146,6 +146,15 @@ class Payload(Part):
             raise BadAnswer(f"a {cls.kind} without {fields or 'sense'}") from None
 
     @classmethod
+    def id_in(cls, row: Raw) -> str:
+        """Return the id of a row that cannot be read as a whole; "" where even that is missing."""
+        alias = cls.model_fields["zoho_id"].validation_alias
+        names = alias.choices if isinstance(alias, AliasChoices) else [alias or "zoho_id"]
+        prepared = cls.prepared(row)
+        found = (text_from(prepared.get(name)) for name in names if isinstance(name, str))
+        return next((text for text in found if text), "")
+
+    @classmethod
     def prepared(cls, row: Raw) -> Raw:
         """Hook: bring a second shape of the same object to the first."""
         return row
