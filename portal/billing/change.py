@@ -12,6 +12,9 @@ from typing import Any
 
 Row = Mapping[str, Any]
 
+# Zoho's two words, and none: a payment that staff recorded may have no status (facts.md 5.2).
+_PAYMENT = {"failure": "declined", "success": "received", "": "received"}
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -36,8 +39,14 @@ def between(kind: str, before: Row | None, after: Row | None) -> list[Change]:
 
 def _first(kind: str, after: Row) -> str:
     if kind == "payment":
-        return "declined" if after["status"] == "failure" else "received"
+        return _payment_word(after)
     return "added" if kind == "payment_method" else "created"
+
+
+def _payment_word(after: Row) -> str:
+    """Say what became of a payment; a status that we do not know is neither paid nor failed."""
+    status = str(after["status"])
+    return _PAYMENT.get(status, status)
 
 
 def _subscription(kind: str, before: Row, after: Row) -> list[Change]:
@@ -69,8 +78,7 @@ def _invoice(kind: str, before: Row, after: Row) -> list[Change]:
 def _payment(kind: str, before: Row, after: Row) -> list[Change]:
     changes = []
     if before["status"] != after["status"]:
-        what = "declined" if after["status"] == "failure" else "received"
-        changes.append(Change(f"{kind}:{what}", after, _pair(before, after, "status")))
+        changes.append(Change(f"{kind}:{_payment_word(after)}", after, _pair(before, after, "status")))
     if before["amount_refunded"] != after["amount_refunded"]:
         changes.append(Change(f"{kind}:refunded", after, _pair(before, after, "amount_refunded")))
     return changes

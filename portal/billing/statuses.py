@@ -71,8 +71,9 @@ def invoice_word(invoice: Row, today: date) -> Word:
 
 
 def payment_word(status: str) -> Word:
-    """Return how a payment ended."""
-    return Word("Failed", "bad") if status == "failure" else Word("Paid", "good")
+    """Return how a payment ended; a status that we do not know is no payment yet."""
+    known = {"failure": Word("Failed", "bad"), "success": Word("Paid", "good"), "": Word("Paid", "good")}
+    return known.get(status) or Word(status.replace("_", " ").capitalize(), "plain")
 
 
 def payment_mode(mode: str) -> str:

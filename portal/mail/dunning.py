@@ -38,6 +38,9 @@ _INVOICE = "select * from billing.invoices where zoho_id = %(zoho_id)s"
 _INVOICE_BY_NUMBER = """
 select * from billing.invoices
 where customer_zoho_id = %(customer)s and gone_at is null and balance > 0
+  and (number = %(number)s
+       or 1 = (select count(*) from billing.invoices
+               where customer_zoho_id = %(customer)s and gone_at is null and balance > 0))
 order by (number = %(number)s) desc, invoice_date desc nulls last limit 1
 """
 _FAILED_RENEWAL = """
@@ -109,13 +112,19 @@ def _in_dunning(conn: Conn, subscription: Row) -> None:
     """The subscription says that a charge failed; the declined payment may never be announced."""
     invoice = conn.execute(_INVOICE, {"zoho_id": subscription["child_invoice_zoho_id"]}).fetchone()
     if invoice is not None and _is_recent(invoice["invoice_date"]):
-        _failed(conn, invoice, str(invoice["invoice_date"] or ""), "", "")
+        _failed_unannounced(conn, invoice)
 
 
 def _billed(conn: Conn, invoice: Row) -> None:
     """The invoice of a renewal that failed, seen after its subscription: that one could not tell yet."""
     is_failed = conn.execute(_FAILED_RENEWAL, {"zoho_id": invoice["zoho_id"]}).fetchone() is not None
     if is_failed and _is_recent(invoice["invoice_date"]):
+        _failed_unannounced(conn, invoice)
+
+
+def _failed_unannounced(conn: Conn, invoice: Row) -> None:
+    """The first charge failed; a payment that tells so, perhaps dated a day later, has told it already."""
+    if not outbox.list_of(conn, _of("invoice", invoice), FAILURES):
         _failed(conn, invoice, str(invoice["invoice_date"] or ""), "", "")
 
 
@@ -135,10 +144,12 @@ def _failed(conn: Conn, invoice: Row, day: str, reason: str, last_four: str) -> 
 def _received(conn: Conn, payment: Row) -> None:
     if not _is_recent(payment["paid_on"]) or payment["amount"] <= 0:
         return
-    invoice = _invoice_of(conn, payment)
+    invoice = _applied_to(conn, payment)
     if invoice is not None and outbox.list_of(conn, _of("invoice", invoice), FAILURES):
-        _recovered(conn, invoice)
-        return
+        if invoice["balance"] <= 0:
+            _recovered(conn, invoice)
+        if _left_after(invoice, payment) <= 0:  # else the thanks come when the invoice is read
+            return
     facts = {
         "amount": _text(payment["amount"]),
         "currency": payment["currency_code"] or (invoice["currency_code"] if invoice else ""),
@@ -152,7 +163,9 @@ def _received(conn: Conn, payment: Row) -> None:
 
 
 def _settled(conn: Conn, invoice: Row) -> None:
-    outbox.stop(conn, _of("invoice", invoice), FAILURES, "paid meanwhile")
+    outbox.stop(conn, _of("invoice", invoice), FAILURES, "settled meanwhile")
+    if not invoice["payment_made"] and (invoice["write_off_amount"] or invoice["credits_applied"]):
+        return  # nobody paid: it was written off, or a credit note covers it
     if outbox.list_of(conn, _of("invoice", invoice), FAILURES):
         _recovered(conn, invoice)
 
@@ -243,13 +256,30 @@ def _write(conn: Conn, row: Row, template: str, entity: str, cause: str, facts: 
 
 
 def _invoice_of(conn: Conn, payment: Row) -> Row | None:
-    """Find what a payment was for: its invoice, else the one it names, else the latest open one."""
+    """Find what a declined payment was for: its invoice, else the one it names, else the only open one."""
+    found = _applied_to(conn, payment)
+    if found is not None:
+        return found
+    names = {"customer": payment["customer_zoho_id"], "number": payment["reference_number"]}
+    return conn.execute(_INVOICE_BY_NUMBER, names).fetchone()
+
+
+def _left_after(invoice: Row, payment: Row) -> Decimal:
+    """Return what is left to pay after ``payment``; our copy of the invoice may be older than it."""
+    counted = {one.get("payment_id") for one in invoice["raw"].get("payments") or []}
+    if payment["zoho_id"] in counted:
+        return Decimal(invoice["balance"])
+    shares = [part for part in payment["applied"] if part["invoice_zoho_id"] == invoice["zoho_id"]]
+    return Decimal(invoice["balance"]) - sum((Decimal(part["amount"]) for part in shares), Decimal(0))
+
+
+def _applied_to(conn: Conn, payment: Row) -> Row | None:
+    """Find the invoice that a payment went to; None for one that waits as a credit."""
     for part in payment["applied"]:
         found = conn.execute(_INVOICE, {"zoho_id": part["invoice_zoho_id"]}).fetchone()
         if found is not None:
             return found
-    names = {"customer": payment["customer_zoho_id"], "number": payment["reference_number"]}
-    return conn.execute(_INVOICE_BY_NUMBER, names).fetchone()
+    return None
 
 
 def _invoice_facts(invoice: Row) -> Row:

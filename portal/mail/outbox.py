@@ -19,7 +19,8 @@ from psycopg.types.json import Jsonb
 from portal import clock
 from portal.db.transaction import Conn
 
-MOST_ATTEMPTS = 8
+# With pauses that grow to four hours: a mail server may be away for a weekend.
+MOST_ATTEMPTS = 20
 # A sender that said nothing for this long died with the mail in hand.
 HOLD = timedelta(minutes=5)
 
