@@ -7,7 +7,8 @@ days that are left are charged for the new ones, and the term's dates stay::
     invoice = new / days in term * days left
 
 Another interval starts a new term today at the full price. A change at the end of the term charges
-nothing today. Everything the documents do not settle is refused rather than guessed (:class:`NoQuote`).
+nothing today. Everything the documents do not settle is refused rather than guessed (:class:`NoQuote`);
+what cannot be changed at all is :class:`~portal.errors.Refused`.
 """
 
 from dataclasses import dataclass
@@ -50,8 +51,8 @@ class Running:
     status: str
     currency: str
     interval: Interval
-    starts: date
-    ends: date
+    starts: date | None
+    ends: date | None
     items: tuple[Item, ...]
     coupon_code: str = ""
     has_scheduled_change: bool = False
@@ -136,7 +137,7 @@ def change_now(running: Running, target: Target, today: date) -> Quote:
     _refuse_the_unknown(running, target)
     if running.status == "trial":
         return _nothing_today(target, running.ends)
-    if not running.starts <= today < running.ends:
+    if running.starts is None or running.ends is None or not running.starts <= today < running.ends:
         raise NoQuote
     of_days = (running.ends - running.starts).days
     used = (today - running.starts).days
@@ -170,9 +171,9 @@ def is_upgrade(running: Running, target: Target) -> bool:
 
 def _refuse_the_unknown(running: Running, target: Target) -> None:
     if running.status not in _RUNNING:
-        raise NoQuote("This subscription is not running, so its plan cannot be changed.")
+        raise Refused("This subscription is not running, so its plan cannot be changed.")
     if running.currency != target.currency:
-        raise NoQuote("That plan is sold in another currency than your account.")
+        raise Refused("That plan is sold in another currency than your account. Choose another one.")
     unknown = (
         running.coupon_code
         or target.coupon_code
@@ -187,7 +188,9 @@ def _refuse_the_unknown(running: Running, target: Target) -> None:
         raise NoQuote
 
 
-def _nothing_today(target: Target, next_on: date) -> Quote:
+def _nothing_today(target: Target, next_on: date | None) -> Quote:
+    if next_on is None:
+        raise NoQuote
     once = tuple(_line(item, item.total, target.currency, 1, 1) for item in target.one_time)
     return Quote(once, (), _next_total(target), next_on)
 

@@ -77,6 +77,7 @@ def create_plan_change(subscription_id: UUID) -> BaseResponse:
         form.key.data = new_key()
         return _render(form, situation, code, estimate, status=409, has_changed=True)
     if _needs_page(estimate, situation, form.when.data):
+        looking.demand(looking.options_of(situation.row).change_plan, situation.row, _NOT_OPEN)
         return _to_hosted_page(selection, situation)
     return _change(form, selection, situation, estimate)
 
@@ -191,7 +192,7 @@ def _running(situation: Situation) -> Running:
         status=row["status"],
         currency=row["currency_code"],
         interval=Interval(row["interval"], row["interval_unit"]),
-        starts=row["current_term_starts_on"] or row["current_term_ends_on"],
+        starts=row["current_term_starts_on"],
         ends=row["current_term_ends_on"] or row["next_billing_on"],
         items=(plan, *addons),
         coupon_code=row["coupon_code"],

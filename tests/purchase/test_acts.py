@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from portal.db import transaction
 from portal.sync import acts, catalogue, refresh
+from portal.sync import intents as intents_of
 from tests.harness.people import later
 from tests.purchase.conftest import Shopper
 
@@ -110,6 +112,31 @@ def test_without_an_estimate_zohos_page_tells_the_amount(owner: Shopper) -> None
     assert there(owner)["plan"]["plan_code"] == "scale-m"
     row = owner.rows("select plan_code from billing.subscriptions")[0]
     assert row["plan_code"] == "scale-m"
+
+
+def test_zohos_page_is_no_way_around_an_act_under_way(owner: Shopper) -> None:
+    """CONV-03: a change that goes through Zoho's page asks first whether a change is open."""
+    noun = address(owner, "/plan-change")
+    owner.visitor.get(noun, query_string={"plan": "scale-m"})
+    with transaction.as_worker(owner.services.pool) as conn:
+        row = owner.rows("select account_id, zoho_id from billing.subscriptions")[0]
+        intents_of.record(
+            conn,
+            intents_of.Wish("k1", "pause", row["account_id"], None, {}, "subscription", row["zoho_id"]),
+        )
+    owner.visitor.submit(action=noun, status=409)
+    assert [row["kind"] for row in owner.checkouts()] == ["new_subscription"]
+
+
+def test_a_subscription_that_has_ended_cannot_be_changed_through_zohos_page(owner: Shopper) -> None:
+    noun = address(owner, "/plan-change")
+    owner.visitor.get(noun, query_string={"plan": "scale-m"})
+    zoho_id = there(owner)["subscription_id"]
+    owner.sandbox.control("act", {"kind": "cancel", "subscription_id": zoho_id})
+    refresh.refresh(owner.services, "subscription", zoho_id, source="webhook")
+    page = owner.visitor.submit(action=noun, status=422)
+    assert page.shows("not running")
+    assert [row["kind"] for row in owner.checkouts()] == ["new_subscription"]
 
 
 def test_the_merchant_can_forbid_a_direction(owner: Shopper, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import pytest
 from portal.billing import quote
 from portal.billing.interval import Interval
 from portal.billing.quote import Item, NoQuote, Running, Target
+from portal.errors import Refused
 from portal.money import Money
 
 MONTH = Interval(1, "months")
@@ -91,12 +92,26 @@ def test_a_change_at_the_end_of_the_term_costs_nothing_today() -> None:
         {"is_simple_pricing": False},
         {"is_inclusive_tax": True},
         {"has_scheduled_change": True},
-        {"status": "dunning"},
+        {"starts": None},
+        {"ends": None},
     ],
 )
 def test_what_the_documents_do_not_settle_is_refused_not_guessed(changes: dict[str, object]) -> None:
     with pytest.raises(NoQuote):
         quote.change_now(running(**changes), target(), date(2026, 4, 15))
+
+
+@pytest.mark.parametrize("changes", [{"status": "dunning"}, {"status": "cancelled"}, {"currency": "EUR"}])
+def test_what_cannot_be_changed_is_no_open_amount(changes: dict[str, object]) -> None:
+    """An amount that only Zoho's page knows leads there; these must not."""
+    with pytest.raises(Refused) as refusal:
+        quote.change_now(running(**changes), target(), date(2026, 4, 15))
+    assert not isinstance(refusal.value, NoQuote)
+
+
+def test_a_trial_without_an_end_gets_no_date_from_nowhere() -> None:
+    with pytest.raises(NoQuote):
+        quote.change_now(running(status="trial", ends=None), target(), date(2026, 4, 15))
 
 
 def test_a_day_outside_the_term_is_refused() -> None:
