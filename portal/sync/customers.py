@@ -1,13 +1,15 @@
 """An account has exactly one customer at Zoho, made at most once.
 
 Zoho accepts two customers with one e-mail (facts.md 2.7), so the mapping lives with us:
-``accounts.zoho_customer_id``. An existing customer is taken over only when its e-mail is the account's
-confirmed one, it is the only one with it, and no other account has it (AUT-08): anything less certain
-gets a customer of its own rather than a look at somebody else's invoices.
+``accounts.zoho_customer_id``. An existing customer is taken over only when its e-mail is the account's and
+an owner has proved to have it, it is the only one with it, and no other account has it (AUT-08): anything
+less certain gets a customer of its own rather than a look at somebody else's invoices.
 """
 
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
+
+import psycopg
 
 from portal.db import transaction
 from portal.db.transaction import Conn
@@ -20,7 +22,11 @@ if TYPE_CHECKING:
     from portal.services import Services
 
 _ACCOUNT = """
-select a.id, a.name, a.billing_email, a.zoho_customer_id, coalesce(c.gone_at is not null, false) as is_gone
+select a.id, a.name, a.billing_email, a.zoho_customer_id, coalesce(c.gone_at is not null, false) as is_gone,
+  -- Anybody's address can be typed as the one for invoices; an owner's own was confirmed by mail.
+  exists (select from billing.members m join billing.users u on u.id = m.user_id
+          where m.account_id = a.id and m.role = 'owner' and u.disabled_at is null
+            and lower(u.email) = lower(a.billing_email)) as has_proved_email
 from billing.accounts a left join billing.customers c on c.zoho_id = a.zoho_customer_id
 where a.id = %s
 """
@@ -50,6 +56,8 @@ where i.account_id = %s and i.kind = 'create_customer' and (i.state in ('refused
   select from billing.customers c where c.zoho_id = i.result ->> 'customer_id' and c.gone_at is not null))
 """
 
+_IN_A_MINUTE = "We are still setting up your billing account. Try again in a minute."
+
 
 def ensure(services: "Services", account_id: UUID, user_id: UUID | None) -> str:
     """Return the Zoho id of the account's customer; make the customer when there is none.
@@ -64,7 +72,7 @@ def ensure(services: "Services", account_id: UUID, user_id: UUID | None) -> str:
         _unlink(services, account_id, account["zoho_customer_id"])
     known = services.zoho.find_customers_by_email(account["billing_email"])
     free = _not_taken(services, [c.zoho_id for c in known if c.status.lower() in ("", "active")])
-    if len(known) == 1 and len(free) == 1:
+    if account["has_proved_email"] and len(known) == 1 and len(free) == 1:
         return _link(services, account_id, free[0])
     wish = Wish(
         key=f"customer:{account_id}:{_attempts(services, account_id)}",
@@ -122,7 +130,7 @@ def _customer_of(services: "Services", intent: Intent) -> str:
         return _link(services, intent.account_id, str(intent.result["customer_id"]))
     if intent.state == "refused":
         raise Unavailable(f"Zoho did not accept the billing details: {intent.problem}")
-    raise Unavailable("We are still setting up your billing account. Try again in a minute.")
+    raise Unavailable(_IN_A_MINUTE)
 
 
 def _create(services: "Services", intent: Intent) -> dict[str, Any]:
@@ -154,10 +162,14 @@ CREATE_CUSTOMER = Act(call=_create, look_up=_find_created, follow=_follow)
 
 
 def _link(services: "Services", account_id: UUID, zoho_id: str) -> str:
-    with transaction.as_worker(services.pool) as conn:
-        conn.execute(_LINK, {"account_id": account_id, "zoho_id": zoho_id})
-        linked = _account_row(conn, account_id)["zoho_customer_id"]
-        mirror.link(conn, account_id, linked)
+    try:
+        with transaction.as_worker(services.pool) as conn:
+            conn.execute(_LINK, {"account_id": account_id, "zoho_id": zoho_id})
+            linked = _account_row(conn, account_id)["zoho_customer_id"]
+            mirror.link(conn, account_id, linked)
+    except psycopg.errors.UniqueViolation:
+        # Another account of the same address was faster; asked again, it is taken.
+        raise Unavailable(_IN_A_MINUTE) from None
     refresh.refresh(services, "customer", linked, source="command")
     return str(linked)
 
