@@ -9,9 +9,10 @@ from werkzeug.wrappers import Response
 from portal.admin.room import blueprint
 from portal.admin.staff import note, reading, staff_id, wake
 from portal.db.transaction import Conn
-from portal.errors import NotFound
+from portal.errors import NotFound, Refused
 from portal.jobs import tasks
 from portal.sync import drift, runs, status
+from portal.sync.kinds import KINDS
 from portal.web import guard, paging
 from portal.web.forms import query
 from portal.web.pages import page
@@ -62,6 +63,8 @@ def create_repair(drift_id: UUID) -> Response:
     """Read the object from Zoho again."""
     with reading() as conn:
         row = _get(conn, drift_id)
+        if row["object_kind"] not in KINDS:
+            raise Refused("Reading again does not repair this. Talk to the customer, then mark it as seen.")
         note(conn, "drift:repair", row["object_kind"], row["object_zoho_id"])
     kind, zoho_id = row["object_kind"], row["object_zoho_id"]
     wake(tasks.read_again, once=f"read:{kind}:{zoho_id}", kind=kind, zoho_id=zoho_id)

@@ -12,7 +12,7 @@ where account_id = %(account_id)s and gone_at is null
   and status in ('live', 'trial', 'future', 'non_renewing', 'dunning', 'unpaid', 'paused')
 order by created_at
 """
-# Who is about to buy: what they have already, and what they could pay with.
+# Who is about to buy: what they have already, what they could pay with, and which purchase is not finished.
 _BUYER = """
 select
   (select coalesce(jsonb_agg(jsonb_build_object('id', s.id, 'plan_code', s.plan_code)
@@ -23,6 +23,9 @@ select
       'last_four', m.last_four) order by m.is_primary desc nulls last, m.created_at), '[]')
     from billing.payment_methods m where m.account_id = %(account_id)s and m.gone_at is null
       and m.kind in ('card', 'bank_account')) as methods,
+  (select jsonb_build_object('id', c.id, 'state', c.state, 'choice_hash', c.choice_hash, 'quoted', c.quoted)
+    from billing.checkouts c where c.account_id = %(account_id)s and c.kind = 'new_subscription'
+      and c.state in ('preparing', 'open')) as under_way,
   (select a.zoho_customer_id from billing.accounts a where a.id = %(account_id)s) as customer_id
 """
 # The attempt with the subscription, invoice and method that it brought. RLS limits it to own accounts; the
@@ -34,7 +37,13 @@ select c.*,
        s.synced_at as subscription_synced_at, s.auto_collect,
        i.id as invoice_id, i.number as invoice_number, i.status as invoice_status, i.total as invoice_total,
        i.balance as invoice_balance, i.currency_code as invoice_currency, i.ach_payment_initiated,
-       m.kind as method_kind, m.brand as method_brand, m.last_four as method_last_four
+       m.kind as method_kind, m.brand as method_brand, m.last_four as method_last_four,
+       (select jsonb_build_object('id', o.id, 'state', o.state, 'quoted', o.quoted) from billing.checkouts o
+         where o.purchase_id = c.purchase_id and o.id <> c.id and o.created_at > c.created_at
+         order by o.created_at desc limit 1) as replaced_by,
+       (select o.quoted ->> 'plan_name' from billing.checkouts o
+         where o.purchase_id = c.purchase_id and o.id <> c.id and o.state = 'completed'
+         order by o.created_at desc limit 1) as also_bought
 from billing.checkouts c
 left join billing.subscriptions s on s.zoho_id = c.subscription_zoho_id
 left join billing.invoices i on i.zoho_id = coalesce(c.invoice_zoho_id, nullif(s.child_invoice_zoho_id, ''))
@@ -49,7 +58,7 @@ def list_running(conn: Conn, account_id: UUID) -> list[dict[str, Any]]:
 
 
 def get_buyer(conn: Conn, account_id: UUID) -> dict[str, Any]:
-    """Return what the account has running and what it could pay with."""
+    """Return what the account has running, what it could pay with, and its unfinished purchase."""
     row = conn.execute(_BUYER, {"account_id": account_id}).fetchone()
     assert row is not None  # noqa: S101 - a select of sub-selects has one row
     return row

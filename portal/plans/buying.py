@@ -7,34 +7,39 @@ import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from wtforms import RadioField
+from wtforms import HiddenField, RadioField
 from wtforms.fields import SelectChoice
 
 from portal.billing import payment_method as words
 from portal.billing.catalogue import Addon, Plan, Selection
 from portal.billing.summary import Summary
 from portal.errors import Refused
+from portal.sync import checkouts
+from portal.sync.checkouts import Attempt, hash_of
 from portal.sync.intents import Intent
 from portal.web.acting import carry_out
 from portal.web.choosing import ChoiceForm, choice_form
-from portal.web.current import current_services, signed_in_account
+from portal.web.current import current_services, signed_in_account, signed_in_session
 
 ON_PAGE, BY_INVOICE, NOTHING_TO_PAY = "page", "invoice", "nothing"
 
 
 class PurchaseForm(ChoiceForm):
-    """A choice, and how it is paid."""
+    """A choice, how it is paid, and which unfinished purchase the person was told of."""
 
+    instead_of = HiddenField()
     payment = RadioField("How do you want to pay?", validate_choice=True, default=ON_PAGE)
 
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """What the account has running and what it could pay with."""
+    """What the account has running, what it could pay with, and its unfinished purchase."""
 
     running: list[dict[str, Any]]
     methods: list[dict[str, Any]]
+    under_way: dict[str, Any] | None
 
     def running_on(self, plan: Plan) -> dict[str, Any] | None:
         """Return the running subscription to this very plan."""
@@ -54,6 +59,24 @@ def purchase_form(plan: Plan, addons: list[Addon], buyer: Buyer, data: Any = Non
     return form
 
 
+def find_left(form: PurchaseForm, buyer: Buyer, costs: Summary) -> Attempt | None:
+    """Return the unfinished purchase that this one would leave; not one of this very choice on its page."""
+    other = buyer.under_way
+    if other is None:
+        return None
+    if needs_page(form, costs) and other["choice_hash"] == hash_of(form.choice().as_json()):
+        return None
+    return Attempt(other["id"], other["state"], other["quoted"])
+
+
+def left_behind(form: PurchaseForm) -> UUID | None:
+    """Return the unfinished purchase that the person leaves for this one."""
+    try:
+        return UUID(form.instead_of.data or "")
+    except ValueError:
+        return None
+
+
 def needs_page(form: PurchaseForm, costs: Summary) -> bool:
     """Tell whether Zoho's page is needed: it is not for a free plan, nor where a way to pay is known."""
     return form.payment.data == ON_PAGE and not is_free(costs)
@@ -71,10 +94,16 @@ def subscribe(form: PurchaseForm, selection: Selection, buyer: Buyer, costs: Sum
     method = next((one for one in buyer.methods if one["zoho_id"] == form.payment.data), None)
     if method is None and form.payment.data not in (BY_INVOICE, ON_PAGE):
         raise Refused("That way to pay is no longer on file. Choose another one.")
+
+    def demand() -> None:
+        demand_new(buyer, selection.plan)
+        person = signed_in_session().person.user_id
+        checkouts.make_way(current_services(), account.id, person, left_behind(form))
+
     return carry_out(
         form,
         "create_subscription",
-        lambda: demand_new(buyer, selection.plan),
+        demand,
         request={
             "choice": choice,
             "method_kind": method["kind"] if method and not is_free(costs) else "",

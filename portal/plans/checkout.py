@@ -1,6 +1,5 @@
 """The page of a purchase under way: back from Zoho, still there, done, or given up."""
 
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -10,10 +9,10 @@ from werkzeug.wrappers import Response as BaseResponse
 from portal.billing.catalogue import Choice
 from portal.db import transaction
 from portal.mirror import shop
-from portal.money import Money
 from portal.plans.room import blueprint
 from portal.sync import checkouts
 from portal.sync.checkouts import Checkout
+from portal.sync.one_purchase import due_now
 from portal.web import guard
 from portal.web.choosing import ADDON_PREFIX
 from portal.web.current import current_services, signed_in_account, signed_in_session
@@ -34,7 +33,7 @@ def show_checkout(checkout_id: UUID) -> Response:
         bought=row,
         is_finished=not checkout.is_live,
         again=_again(checkout),
-        due_now=_due_now(checkout),
+        due_now=due_now(checkout.quoted),
     )
 
 
@@ -76,12 +75,6 @@ def _own(checkout_id: UUID) -> dict[str, Any]:
     services, person = current_services(), signed_in_session().person
     with transaction.as_member(services.pool, person.user_id) as conn:
         return shop.get_bought(conn, checkout_id, signed_in_account().id)
-
-
-def _due_now(checkout: Checkout) -> Money | None:
-    """Return what the summary said would be charged today, for a purchase that had one."""
-    quoted = checkout.quoted
-    return Money(Decimal(quoted["now"]), quoted["currency"]) if "now" in quoted else None
 
 
 def _again(checkout: Checkout) -> str:

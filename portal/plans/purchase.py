@@ -18,6 +18,7 @@ from portal.mirror.catalogue import CatalogueRead
 from portal.plans import buying
 from portal.plans.buying import Buyer, PurchaseForm, purchase_form
 from portal.plans.room import blueprint
+from portal.sync.checkouts import AnotherPurchase, Attempt
 from portal.web import banners, guard, hosted
 from portal.web.acting import NotDone, new_key, onward
 from portal.web.choosing import asks_for_amounts, shown_again
@@ -68,6 +69,9 @@ def create_checkout() -> BaseResponse:
         return _render(counter, costs, status=409, has_changed=True)
     try:
         return _buy(counter, selection, costs)
+    except AnotherPurchase as other:
+        form.key.data = new_key()
+        return _render(counter, costs, status=409, left=other.attempt)
     except (NotDone, Refused) as refusal:
         form.form_errors.append(refusal.message)
         form.key.data = new_key()
@@ -77,7 +81,8 @@ def create_checkout() -> BaseResponse:
 def _buy(counter: Counter, selection: Selection, costs: Summary) -> BaseResponse:
     if buying.needs_page(counter.form, costs):
         buying.demand_new(counter.buyer, counter.plan)
-        return hosted.to_page("new_subscription", selection.choice.as_json(), _quoted(selection, costs))
+        choice, quoted = selection.choice.as_json(), _quoted(selection, costs)
+        return hosted.to_page("new_subscription", choice, quoted, buying.left_behind(counter.form))
     intent = buying.subscribe(counter.form, selection, counter.buyer, costs)
     return onward(intent, f"You now have {counter.plan.name}.", url_for("subscriptions.overview"))
 
@@ -96,7 +101,7 @@ def _counter(code: str, data: Any, coupon: str) -> Counter:
     plan = read.catalogue.plans.get(code)
     if plan is None or not plan.is_active:
         raise NotFound("That plan is no longer offered. Choose another one.")
-    buyer = Buyer(found["running"], found["methods"])
+    buyer = Buyer(found["running"], found["methods"], found["under_way"])
     form = purchase_form(plan, read.catalogue.addons_for(plan), buyer, data)
     if not form.key.data:
         form.key.data = new_key()
@@ -115,9 +120,17 @@ def _selection(counter: Counter) -> Selection | None:
 
 
 def _render(
-    counter: Counter, costs: Summary | None, *, status: int = 200, has_changed: bool = False
+    counter: Counter,
+    costs: Summary | None,
+    *,
+    status: int = 200,
+    has_changed: bool = False,
+    left: Attempt | None = None,
 ) -> Response:
     plan, read = counter.plan, counter.read
+    if left is None and costs is not None:
+        left = buying.find_left(counter.form, counter.buyer, costs)
+    counter.form.instead_of.data = str(left.id) if left else ""
     return page(
         "plans/summary.html",
         block="summary",
@@ -131,6 +144,7 @@ def _render(
         already=counter.buyer.running_on(plan),
         needs_page=costs is not None and buying.needs_page(counter.form, costs),
         has_changed=has_changed,
+        left=left,
         as_of=read.read_at,
         is_closed=read.is_zoho_away,
         banners=[banners.away(read.read_at)] if read.is_zoho_away else [],

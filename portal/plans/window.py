@@ -19,6 +19,7 @@ from portal.web.pages import page
 def list_plans() -> Response:
     """Show what is for sale, with what this account already has."""
     read, owned = _window()
+    role = signed_in_account().role
     choices = offers.intervals(read.catalogue)
     wanted = query("interval")
     interval = next((one for one in choices if one.adjective == wanted), choices[0] if choices else None)
@@ -31,7 +32,8 @@ def list_plans() -> Response:
         savings=savings,
         shelves=offers.shelves(read.catalogue, interval, owned) if interval else [],
         as_of=read.read_at,
-        is_closed=read.is_zoho_away,
+        is_viewer=role == "viewer",
+        may_buy=role != "viewer" and not read.is_zoho_away,
         banners=[banners.away(read.read_at)] if read.is_zoho_away else [],
     )
 

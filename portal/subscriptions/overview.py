@@ -46,11 +46,14 @@ def overview() -> Response:
         is_first_day = not found["subscriptions"] and not found["invoices"]
         plans = for_sale(mirror_catalogue.read(conn).catalogue) if is_first_day else []
     times = [row["synced_at"] for row in (*found["subscriptions"], *found["invoices"])]
+    may_act = account.role != "viewer" and not how.is_zoho_away
     return page(
         "subscriptions/overview.html",
         place="overview",
         headline=rules.headline(found["subscriptions"]),
-        may_pay=account.role != "viewer" and not how.is_zoho_away,
+        may_pay=may_act,
+        may_buy=may_act,
+        is_viewer=account.role == "viewer",
         steps=steps(found["subscriptions"], found["methods"]),
         found=found,
         plans=plans,

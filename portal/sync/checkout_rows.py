@@ -16,6 +16,7 @@ from portal import activity, clock
 from portal.db import transaction
 from portal.db.transaction import Conn
 from portal.errors import NotFound
+from portal.sync import one_purchase
 
 if TYPE_CHECKING:
     from portal.services import Services
@@ -25,9 +26,9 @@ PREPARE_LEASE = timedelta(seconds=30)
 
 _INSERT = """
 insert into billing.checkouts (id, account_id, user_id, kind, key, choice, choice_hash, quoted, state,
-                               next_check_at)
+                               next_check_at, purchase_id)
 values (%(id)s, %(account_id)s, %(user_id)s, %(kind)s, %(key)s, %(choice)s, %(choice_hash)s, %(quoted)s,
-        'preparing', %(next_check_at)s)
+        'preparing', %(next_check_at)s, %(purchase_id)s)
 on conflict do nothing
 returning *
 """
@@ -60,6 +61,7 @@ set state = %(state)s,
     updated_at = %(now)s,
     closed_at = case when %(is_closed)s then coalesce(closed_at, %(now)s) end
 where id = %(id)s and state <> 'completed'
+  and (closed_at is null or %(state)s in (state, 'completed'))
 returning *
 """
 _CHANGEABLE = (
@@ -83,7 +85,7 @@ returning *
 """
 _DUE = """
 select id from billing.checkouts
-where state in ('preparing', 'open', 'confirming', 'unknown') and next_check_at <= %(now)s
+where state in ('preparing', 'open', 'confirming', 'unknown', 'cancelled') and next_check_at <= %(now)s
 order by next_check_at limit %(limit)s
 """
 
@@ -110,8 +112,10 @@ class Checkout:
     confirmed_by: str | None
     problem: str
     attempts: int
+    next_check_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    purchase_id: UUID | None
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> "Checkout":
@@ -122,6 +126,11 @@ class Checkout:
     def is_live(self) -> bool:
         """Whether its outcome is still open."""
         return self.state in LIVE
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether Zoho may still tell something new: also of one given up, while its page can be paid."""
+        return self.is_live or (self.state == "cancelled" and self.next_check_at is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +146,16 @@ class PageWish:
     @property
     def choice_hash(self) -> str:
         """Equal for equal choices."""
-        return hashlib.sha256(json.dumps(self.choice, sort_keys=True).encode()).hexdigest()
+        return hash_of(self.choice)
 
 
-def insert_or_find(services: "Services", wish: PageWish) -> Checkout:
+def hash_of(choice: dict[str, Any]) -> str:
+    """Return what tells one choice from another."""
+    return hashlib.sha256(json.dumps(choice, sort_keys=True).encode()).hexdigest()
+
+
+def insert_or_find(services: "Services", wish: PageWish, instead_of: UUID | None = None) -> Checkout:
+    """Return the live attempt for this wish. Raises :class:`~portal.sync.one_purchase.AnotherPurchase`."""
     identity = {"account_id": wish.account_id, "kind": wish.kind, "choice_hash": wish.choice_hash}
     values = {
         **identity,
@@ -150,13 +165,18 @@ def insert_or_find(services: "Services", wish: PageWish) -> Checkout:
         "choice": Jsonb(wish.choice),
         "quoted": Jsonb(wish.quoted),
         "next_check_at": clock.now() + PREPARE_LEASE,
+        "purchase_id": None,
     }
     with transaction.as_web(services.pool, wish.user_id) as conn:
         for _ in range(3):
-            row = conn.execute(_INSERT, values).fetchone()
+            row = conn.execute(_FIND_LIVE, identity).fetchone()
             if row is not None:
                 return Checkout.from_row(row)
-            row = conn.execute(_FIND_LIVE, identity).fetchone()
+            if wish.kind == "new_subscription":
+                values["purchase_id"] = one_purchase.make_way(
+                    conn, wish.account_id, wish.choice_hash, instead_of=instead_of
+                )
+            row = conn.execute(_INSERT, values).fetchone()
             if row is not None:
                 return Checkout.from_row(row)
     raise NotFound
@@ -178,7 +198,7 @@ def lease(conn: Conn, checkout_id: UUID) -> Checkout | None:
 
 
 def change(services: "Services", checkout: Checkout, state: str, **values: Any) -> Checkout:
-    """Write the next state in a transaction of its own; a completed attempt stays completed."""
+    """Write the next state in a transaction of its own; a closed attempt can only be completed."""
     arguments = {name: values.get(name) for name in _CHANGEABLE}
     arguments |= {
         "id": checkout.id,
@@ -190,10 +210,10 @@ def change(services: "Services", checkout: Checkout, state: str, **values: Any) 
         row = conn.execute(_CHANGE, arguments).fetchone()
         if row is None:
             return get(conn, checkout.id)
-        if state not in LIVE:
-            _record_activity(conn, row, state, values.get("confirmed_by") or "system")
+        if state not in LIVE and state != checkout.state:
+            _record(conn, row, state, values.get("confirmed_by") or "system")
         elif values.get("hosted_page_id"):  # making a page is a write at Zoho like any other (INV-11)
-            _record_activity(conn, row, "page_made", "portal")
+            _record(conn, row, "page_made", "portal")
         return Checkout.from_row(row)
 
 
@@ -212,7 +232,7 @@ def complete_by_reference(conn: Conn, reference_id: str, subscription_zoho_id: s
     }
     row = conn.execute(_COMPLETE_BY_REFERENCE, values).fetchone()
     if row is not None:
-        _record_activity(conn, row, "completed", source)
+        _record(conn, row, "completed", source)
 
 
 def list_due(conn: Conn, limit: int = 50) -> list[UUID]:
@@ -221,7 +241,9 @@ def list_due(conn: Conn, limit: int = 50) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
-def _record_activity(conn: Conn, row: dict[str, Any], state: str, source: str) -> None:
+def _record(conn: Conn, row: dict[str, Any], state: str, source: str) -> None:
+    if state == "completed":
+        one_purchase.tell_if_paid_twice(conn, row)
     activity.record(
         conn,
         action=f"checkout:{state}",

@@ -7,7 +7,8 @@
 The return URL, a webhook, "check now" and the sweeper all end in :func:`settle`; none of them is
 believed, Zoho is asked. A hosted page sends nobody back unless it succeeded (facts.md 4.4), so every
 attempt is also looked at by the sweeper, and before one is given up its key is searched for among
-Zoho's subscriptions (``reference_id``). A subscription that turns up later still completes it.
+Zoho's subscriptions (``reference_id``). One that the person gave up can still be paid at Zoho for the rest
+of its hour, so it is looked at once more after that. A subscription that turns up later still completes it.
 """
 
 from datetime import timedelta
@@ -19,28 +20,34 @@ import structlog
 from portal import clock
 from portal.db import transaction
 from portal.errors import PortalError
-from portal.sync import customers, hosted_results
+from portal.sync import customers, hosted_results, one_purchase
 from portal.sync.checkout_rows import (
     Checkout,
     PageWish,
     change,
     complete_by_reference,
     get,
+    hash_of,
     insert_or_find,
     lease,
     list_due,
 )
+from portal.sync.one_purchase import GRACE, AnotherPurchase, Attempt
 from portal.zoho import errors as zoho_errors
 
 if TYPE_CHECKING:
     from portal.services import Services
 
 __all__ = [
+    "AnotherPurchase",
+    "Attempt",
     "Checkout",
     "PageWish",
     "complete_by_reference",
     "get",
     "give_up",
+    "hash_of",
+    "make_way",
     "open_page",
     "prepare",
     "settle",
@@ -50,24 +57,43 @@ __all__ = [
 log = structlog.get_logger()
 
 RETRY_PREPARE = timedelta(seconds=30)
-# A page completed in its last second may be written down by Zoho a little later.
-GRACE = timedelta(minutes=2)
 LOOK_AGAIN = (timedelta(minutes=1), timedelta(minutes=3), timedelta(minutes=10), timedelta(minutes=30))
 CONFIRM_AGAIN = timedelta(seconds=10)
 
 
-def open_page(services: "Services", wish: PageWish) -> Checkout:
+def open_page(services: "Services", wish: PageWish, instead_of: UUID | None = None) -> Checkout:
     """Return the open attempt for this wish, with its hosted page, making both at most once.
 
     The result may be ``preparing`` when Zoho does not answer or another process is at it, and
-    ``completed`` when the earlier attempt turns out to be paid. Raises nothing that loses the wish.
+    ``completed`` when the earlier attempt turns out to be paid. Raises nothing that loses the wish, but
+    :class:`AnotherPurchase` when another purchase is under way that ``instead_of`` does not name.
     """
-    earlier = insert_or_find(services, wish)
+    if wish.kind == "new_subscription":
+        _ask_about_other(services, wish.account_id, wish.user_id, wish.choice_hash)
+    earlier = insert_or_find(services, wish, instead_of)
     settled = settle(services, earlier.id, source="command")
     if settled.is_live or settled.state == "completed":
         return settled
     # The earlier attempt turned out to be over; its place is free now.
-    return settle(services, insert_or_find(services, wish).id, source="command")
+    return settle(services, insert_or_find(services, wish, instead_of).id, source="command")
+
+
+def make_way(services: "Services", account_id: UUID, user_id: UUID, instead_of: UUID | None) -> None:
+    """Close the open purchase for one that needs no page. Raises :class:`AnotherPurchase` as above."""
+    _ask_about_other(services, account_id, user_id)
+    with transaction.as_web(services.pool, user_id) as conn:
+        one_purchase.make_way(conn, account_id, instead_of=instead_of)
+
+
+def _ask_about_other(services: "Services", account_id: UUID, user_id: UUID, choice_hash: str = "") -> None:
+    """Ask Zoho about the open attempt for another choice; one that was paid must be told, not replaced."""
+    with transaction.as_web(services.pool, user_id) as conn:
+        other = one_purchase.find_other(conn, account_id, choice_hash)
+    if other is None or other.state == "preparing":
+        return
+    settled = settle(services, other.id, source="command")
+    if settled.state in ("completed", "confirming"):
+        raise AnotherPurchase(Attempt(settled.id, settled.state, settled.quoted))
 
 
 def prepare(services: "Services", checkout_id: UUID) -> Checkout:
@@ -111,7 +137,7 @@ def settle(services: "Services", checkout_id: UUID, *, source: str) -> Checkout:
         checkout = get(conn, checkout_id)
     if checkout.state == "preparing":
         return prepare(services, checkout_id)
-    if not checkout.is_live or checkout.hosted_page_id is None:
+    if not checkout.is_watched or checkout.hosted_page_id is None:
         return checkout
     try:
         return _settle_open(services, checkout, source)
@@ -136,11 +162,11 @@ def _settle_open(services: "Services", checkout: Checkout, source: str) -> Check
         if found is not None:
             return _confirm(services, checkout, found, source)
         state = {"failed": "failed", "cancelled": "cancelled"}.get(page.status, "expired")
-        return change(services, checkout, state, hosted_page_status=page.status)
+        return change(services, checkout, _unless_given_up(checkout, state), hosted_page_status=page.status)
     return change(
         services,
         checkout,
-        "open",
+        _unless_given_up(checkout, "open"),
         hosted_page_status=page.status,
         problem="The last try was declined." if page.status == "failed" else "",
         next_check_at=clock.now() + _pause(checkout),
@@ -175,11 +201,16 @@ def _keep_confirming(services: "Services", checkout: Checkout, problem: str) -> 
     return change(
         services,
         checkout,
-        "confirming",
+        _unless_given_up(checkout, "confirming"),
         hosted_page_status="success",
         problem=problem,
         next_check_at=clock.now() + CONFIRM_AGAIN,
     )
+
+
+def _unless_given_up(checkout: Checkout, state: str) -> str:
+    """Return the next state; what was given up stays so until it is known to be paid."""
+    return state if checkout.is_live else checkout.state
 
 
 def give_up(services: "Services", checkout_id: UUID) -> Checkout:
@@ -187,7 +218,8 @@ def give_up(services: "Services", checkout_id: UUID) -> Checkout:
     checkout = settle(services, checkout_id, source="command")
     if not checkout.is_live or checkout.state == "confirming":
         return checkout
-    return change(services, checkout, "cancelled")
+    watched = one_purchase.watch_until(checkout.hosted_page_expires_at)
+    return change(services, checkout, "cancelled", next_check_at=watched)
 
 
 def settle_due(services: "Services", limit: int = 20) -> int:

@@ -1,7 +1,8 @@
 """Differences between our copy and Zoho that reconciliation found, and what probably caused each.
 
 A row is written only when the refresh really changed something, with the values before and after it:
-what a list row says differently from the object itself is no drift.
+what a list row says differently from the object itself is no drift. One kind is not found by comparing: a
+purchase that was paid twice, which no reading again repairs.
 """
 
 from typing import Any
@@ -78,6 +79,14 @@ def record_unreadable(conn: Conn, run_id: UUID, object_kind: str, zoho_id: str, 
     return 1
 
 
+def record_paid_twice(conn: Conn, subscription_zoho_id: str, account_id: UUID) -> None:
+    """Write down that two payment pages of one purchase were paid; only a person can tell what was meant."""
+    told = {"kind": "differs", "field": "paid", "ours": "once", "theirs": "twice"}
+    cause = "two payment pages were open, and both were paid: ask the customer which one to keep"
+    of = {"zoho_id": subscription_zoho_id, "account_id": account_id}
+    _store(conn, None, "purchase", of, {**told, "likely_cause": cause}, repaired=False)
+
+
 def mark_repaired(conn: Conn, object_kind: str, zoho_id: str) -> None:
     conn.execute(_REPAIRED, {"kind": object_kind, "zoho_id": zoho_id, "now": clock.now()})
 
@@ -119,7 +128,13 @@ def _likely_cause(conn: Conn, object_kind: str, written: Written) -> str:
 
 
 def _store(
-    conn: Conn, run_id: UUID, object_kind: str, of: dict[str, Any], told: dict[str, Any], *, repaired: bool
+    conn: Conn,
+    run_id: UUID | None,
+    object_kind: str,
+    of: dict[str, Any],
+    told: dict[str, Any],
+    *,
+    repaired: bool,
 ) -> None:
     now = clock.now()
     names = {

@@ -108,13 +108,16 @@ select i.*, (select coalesce(jsonb_agg(to_jsonb(a) order by a.at), '[]') from
 from billing.inbox i where i.id = %(id)s
 """
 _DRIFT = """
-select *, found_at as sort_value from billing.drift
+select drift.*, found_at as sort_value, customer.id as customer_id, customer.display_name as customer_name
+from billing.drift
+left join lateral (select id, display_name from billing.customers c
+  where c.account_id = drift.account_id limit 1) customer on true
 where (%(standing)s = 'all' or (repaired_at is null and acknowledged_at is null))
   and (%(value)s::timestamptz is null
-       or case when %(backwards)s then (found_at, id) > (%(value)s::timestamptz, %(id)s::uuid)
-          else (found_at, id) < (%(value)s::timestamptz, %(id)s::uuid) end)
-order by case when %(backwards)s then found_at end, case when %(backwards)s then id end,
-         found_at desc, id desc
+       or case when %(backwards)s then (found_at, drift.id) > (%(value)s::timestamptz, %(id)s::uuid)
+          else (found_at, drift.id) < (%(value)s::timestamptz, %(id)s::uuid) end)
+order by case when %(backwards)s then found_at end, case when %(backwards)s then drift.id end,
+         found_at desc, drift.id desc
 limit %(limit)s
 """
 _DRIFT_ROW = "select * from billing.drift where id = %(id)s"

@@ -15,7 +15,7 @@ from portal.billing.catalogue import MAX_QUANTITY, Addon, Choice, Plan
 from portal.web.acting import ActForm
 
 ADDON_PREFIX = "addon:"
-_UNSEEN = frozenset({"csrf_token", "key", "stamp", "do"})
+_UNSEEN = frozenset({"csrf_token", "key", "stamp", "do", "instead_of"})
 
 
 class ChoiceForm(ActForm):

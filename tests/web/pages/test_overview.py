@@ -96,8 +96,36 @@ def test_zoho_away_closes_the_till(world: World, as_member: SignIn) -> None:
     ]
 
     assert all(page.shows("The billing system is not answering right now.") for page in pages)
-    buttons = [button.get_text(strip=True) for page in pages for button in page.soup.select("main button")]
+    buttons = [
+        button.get_text(strip=True)
+        for page in [*pages, visitor.get("/")]
+        for button in page.soup.select("main button, main a.button")
+    ]
     assert buttons == ["Update amounts"]
+
+
+@pytest.mark.parametrize("path", ["/", "/plans"])
+def test_a_viewer_is_told_who_can_choose_a_plan(world: World, as_member: SignIn, path: str) -> None:
+    """AC-02: no button leads to a refusal."""
+    world.plan("team", 49)
+
+    page = as_member(world.member(role="viewer")).get(path)
+
+    assert page.shows("Team")
+    assert page.shows("a member with the role Billing, can choose a plan.")
+    assert page.soup.select("main a.button") == []
+
+
+def test_while_zoho_is_away_the_plans_are_shown_without_buttons(world: World, as_member: SignIn) -> None:
+    world.plan("team", 49)
+    visitor = as_member(world.member())
+    world.zoho_away()
+
+    for path in ("/", "/plans"):
+        page = visitor.get(path)
+        assert page.shows("$49.00")
+        assert page.shows("The billing system is not answering right now.")
+        assert page.soup.select("main a.button") == []
 
 
 def test_what_is_owed_is_the_sum_of_open_invoices(world: World, as_member: SignIn) -> None:
