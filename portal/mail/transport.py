@@ -1,4 +1,4 @@
-"""Handing one message to an SMTP server, and telling «not accepted» from «perhaps accepted» (CONV-05).
+"""Handing one message to an SMTP server, and telling "not accepted" from "perhaps accepted" (CONV-05).
 
 The one thing a sender must know after a failure is whether the server may have taken the message. Until
 the DATA command's text has gone out it has not (:class:`NotSent`: try again later). After that, a broken

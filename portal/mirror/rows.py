@@ -2,7 +2,7 @@
 
 Two guards keep a mirrored object from ever going backwards (WH-09, INV-5). A row is not replaced by an
 answer whose Zoho modification time is older; on a tie (Zoho stamps whole seconds) the read that began
-later wins. Writers of one object queue on a transaction lock, so «what was there before» is true even
+later wins. Writers of one object queue on a transaction lock, so "what was there before" is true even
 when the object is new and twenty of them arrive at once.
 """
 

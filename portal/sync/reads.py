@@ -2,7 +2,7 @@
 
 A lease in a row, because no transaction may stay open across HTTP and no session lock survives a pooler
 (R10). Whoever dies with it loses it after LEASE; the guards of portal/mirror/rows.py hold even then.
-The lease also hands out the moment at which the read «began»: always later than the read before it, even
+The lease also hands out the moment at which the read "began": always later than the read before it, even
 where two machines' clocks disagree, so that a tie in Zoho's whole seconds is decided rightly.
 """
 

@@ -2,7 +2,7 @@
 
 A webhook, a return from a hosted page, a command of ours, reconciliation, a member of staff: all come
 through here. Lock, then fetch (no transaction open), then one commit: mirror, what changed (audit trail,
-mails), the lease given back. «Zoho does not know it any more» is an answer too.
+mails), the lease given back. "Zoho does not know it any more" is an answer too.
 """
 
 from dataclasses import dataclass, field

@@ -17,7 +17,7 @@ from portal.sync.subjects import Subject
 from portal.zoho import events, signature
 
 # Without a time stamp in the signature a captured delivery can be sent again for ever. An old one is
-# taken (Zoho's «Resend» is legitimate) but done last, and it is only a hint anyway (WH-08).
+# taken (Zoho's "Resend" is legitimate) but done last, and it is only a hint anyway (WH-08).
 LATE = timedelta(hours=72)
 EARLY = timedelta(minutes=10)
 

@@ -120,4 +120,4 @@ def _number(text: str) -> float:
     try:
         return float(text or 0)
     except ValueError:
-        raise weather.Invalid(f"«{text}» is no number.") from None
+        raise weather.Invalid(f'"{text}" is no number.') from None

@@ -101,7 +101,7 @@ def with_deliveries(world: World, tx: Tx, doc: Doc) -> Doc:
 
 
 def resend_event(world: World, tx: Tx, event_id: str, webhook_id: str = "") -> list[Doc]:
-    """What «Resend» in Zoho's event tab does: deliver again, now, whatever came before."""
+    """What "Resend" in Zoho's event tab does: deliver again, now, whatever came before."""
     event = tx.get(events.KIND, event_id)
     if event is None:
         raise Refusal("no such event", 404)

@@ -107,7 +107,7 @@ def _bank(form: Mapping[str, str]) -> Bank:
 
 
 def _expiry(form: Mapping[str, str]) -> tuple[int, int]:
-    """Month and year from «08 / 29», «8/2029» or «0829»; (0, 0) when it is none of them."""
+    """Month and year from "08 / 29", "8/2029" or "0829"; (0, 0) when it is none of them."""
     found = re.fullmatch(r"\s*(\d{1,2})\s*[/-]?\s*((?:20)?\d{2})\s*", form.get("expiry", ""))
     if not found:
         return 0, 0

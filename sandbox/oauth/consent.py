@@ -74,7 +74,7 @@ def _judge(tx: Tx, asked: dict[str, str]) -> tuple[Doc | None, str]:
     if client["type"] == "self":
         return None, "Invalid client: a self client makes its codes in the console."
     if asked.get("response_type") != "code":
-        return None, "Invalid response type: only «code» is offered."
+        return None, 'Invalid response type: only "code" is offered.'
     if not _registered(client, asked.get("redirect_uri", "")):
         return None, "Invalid redirect URI: it is not the one registered for this client."
     if not asked.get("scope") or scopes.unknown(asked["scope"]):

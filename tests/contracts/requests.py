@@ -1,7 +1,7 @@
 """Requests that Zoho's specs allow, drawn by hypothesis: types from the schema, meanings from the field's
 name.
 
-The specs type nearly everything as «string»; that a `starts_at` is a date and a `type` one of three words
+The specs type nearly everything as "string"; that a `starts_at` is a date and a `type` one of three words
 stands only in their prose.  Those meanings are here, and so are the fields that must name something that
 exists.
 """

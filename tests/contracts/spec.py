@@ -101,7 +101,7 @@ def _content(document: Schema, holder: Schema) -> Schema | None:
 
 
 def resolved(document: Schema, schema: Any, seen: tuple[str, ...] = ()) -> Any:
-    """A schema with its references written out; one that contains itself ends in «anything»."""
+    """A schema with its references written out; one that contains itself ends in "anything"."""
     if isinstance(schema, list):
         return [resolved(document, each, seen) for each in schema]
     if not isinstance(schema, dict):

@@ -260,3 +260,14 @@ def test_every_wanted_requirement_is_locked() -> None:
         have = {re.sub(r"[-_.]+", "-", name).lower() for name in locked}
         missing = [name for name in names if re.sub(r"[-_.]+", "-", name).lower() not in have]
         assert not missing, f"{wanted.name}: run `make lock`: {missing}"
+
+
+def test_quotes_in_prose_are_plain() -> None:
+    guillemets = (chr(171), chr(187))
+    found = [
+        f"{named(path)}:{number}: {line.strip()[:120]}"
+        for path in tracked(".py", ".html", ".js", ".css", ".sql", ".md", ".toml")
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if any(sign in line for sign in guillemets)
+    ]
+    assert not found, 'Quote as English does, "so":\n' + "\n".join(found)

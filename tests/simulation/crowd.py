@@ -135,7 +135,7 @@ class Crowd:
         self.browsers[email].get(self.dice.choice(["/", "/subscriptions", "/invoices", "/payment-methods"]))
 
     def check(self, email: str) -> None:
-        """Come back to a purchase that was left, or press «check now»."""
+        """Come back to a purchase that was left, or press "check now"."""
         row = self._own(email, "checkouts", "o.state in ('preparing', 'open', 'confirming')")
         if row is None:
             return

@@ -1,6 +1,6 @@
 """What really happened at Zoho: every write that reached it and took effect, whatever became of its answer.
 
-Stands between the sandbox's weather and its application, where «time-out after effect» cannot hide a thing.
+Stands between the sandbox's weather and its application, where "time-out after effect" cannot hide a thing.
 """
 
 from __future__ import annotations

@@ -149,7 +149,7 @@ def test_inv_2_what_the_merchant_deleted_before_anybody_looked_was_rightly_given
 def test_conv_04_a_customer_made_by_a_lost_call_and_linked_since_is_found_by_the_look(
     setting: Setting,
 ) -> None:
-    """The account's next purchase linked it; the look then said «no trace» of the act (seed 14)."""
+    """The account's next purchase linked it; the look then said "no trace" of the act (seed 14)."""
     account_id = setting.rows("select id from billing.accounts where billing_email = %s", EMAILS[1])[0]["id"]
     user_id = setting.stage.people[EMAILS[1]]
     control(setting, "faults", UNHEARD | {"api": {"next": LOST, "hold_s": 12}})

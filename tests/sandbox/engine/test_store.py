@@ -85,7 +85,7 @@ def test_a_world_can_be_replaced_under_its_readers(store: Store) -> None:
 def test_a_file_that_goes_while_it_is_opened_is_looked_for_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SQLite says «disk I/O error» where the journal beside a file vanishes under it."""
+    """SQLite says "disk I/O error" where the journal beside a file vanishes under it."""
     with store.transaction() as tx:
         tx.put("things", "1", {"a": 1})
     real, failures = stores.connect, [sqlite3.OperationalError("disk I/O error")]
