@@ -106,14 +106,16 @@ def free_port() -> int:
         return port
 
 
-def until(condition: Callable[[], Any], *, seconds: float = 20.0, what: str = "it") -> Any:
+def until(
+    condition: Callable[[], Any], *, seconds: float = 20.0, pause: float = 0.1, what: str = "it"
+) -> Any:
     """Wait until the condition holds and return what it returned."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         got = condition()
         if got:
             return got
-        time.sleep(0.1)
+        time.sleep(pause)
     raise AssertionError(f"waited {seconds:.0f} s for {what}")
 
 
