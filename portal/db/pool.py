@@ -1,8 +1,8 @@
 """The connection pool (SB-10): small, bounded waits, no prepared statements, no session state.
 
 ``prepare_threshold=None`` because a transaction pooler gives every transaction another server
-connection (R10). Time-outs are per connection by libpq options where the server is reached directly;
-a pooler that refuses start-up options gets them from the role instead (docs/runbook.md).
+connection (R10). How long a statement may take is said by each transaction (transaction.py), because a
+pooler refuses start-up options; here is how long a server may be silent that is gone without a word.
 """
 
 import select
@@ -17,6 +17,14 @@ from portal.db.transaction import Pool
 WAIT_SECONDS = 2.0
 # Something in between (a router, a pooler) may drop an idle connection without a word.
 TRUSTED_SECONDS = 10.0
+# On our side of the connection, so a pooler does not see them: a dead server is noticed within 30 s.
+_SILENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 
 
 class Known(Connection[DictRow]):
@@ -39,6 +47,7 @@ def open_pool(url: str, *, name: str, max_size: int, wait: bool = True) -> Pool:
             "prepare_threshold": None,
             "application_name": name,
             "autocommit": True,
+            **_SILENCE,
         },
         min_size=1,
         max_size=max_size,

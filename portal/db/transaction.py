@@ -31,14 +31,20 @@ Rows = list[DictRow]
 Values = dict[str, Any]
 Pool = ConnectionPool[Conn]
 
-# Role, claims and search path (the job queue's own statements name no schema).
+# Role, claims and search path (the job queue's own statements name no schema), and how long a statement
+# and a pause between two may take: whoever waits for a lock longer than that gives up, and a process that
+# hangs in a transaction holds nobody up (SB-10).
 _BEGIN = """
 begin;
 select set_config('role', %(_role)s, true),
        set_config('request.jwt.claims', %(_claims)s, true),
-       set_config('search_path', 'billing, jobs', true);
+       set_config('search_path', 'billing, jobs', true),
+       set_config('statement_timeout', %(_patience)s, true),
+       set_config('idle_in_transaction_session_timeout', '10s', true);
 """
 _WORKER = "portal_worker"
+# A page that needs longer is a fault; a sweep over all rows may.
+_PATIENCE, _PATIENCE_OF_WORKER = "5s", "60s"
 
 
 @contextmanager
@@ -120,4 +126,5 @@ def _transaction(pool: Pool, role: str, user_id: UUID | None) -> Iterator[Conn]:
 
 def _identity(role: str, user_id: UUID | None = None) -> dict[str, Any]:
     claims = {"role": role} | ({} if user_id is None else {"sub": str(user_id)})
-    return {"_role": role, "_claims": json.dumps(claims)}
+    patience = _PATIENCE_OF_WORKER if role == _WORKER else _PATIENCE
+    return {"_role": role, "_claims": json.dumps(claims), "_patience": patience}

@@ -41,10 +41,13 @@ def readyz() -> Response:
         with transaction.as_worker(services.pool) as conn:
             conn.execute(_ANSWERS)
         missing = migrate.pending(services.settings.database_url.get_secret_value())
-    except (psycopg.Error, PoolTimeout):
+    except (psycopg.OperationalError, PoolTimeout):
         return _not_ready("the database does not answer")
+    except psycopg.Error:
+        # It answers, and what is asked for is not there (or not for us): a role, the schema, a table.
+        return _not_ready("the database lacks the portal's schema or roles; run `portal migrate`")
     if missing:
-        return _not_ready(f"{len(missing)} migrations are missing")
+        return _not_ready(f"{len(missing)} migrations are missing; run `portal migrate`")
     return Response("ready\n", content_type="text/plain; charset=utf-8")
 
 

@@ -1,0 +1,61 @@
+"""Health, readiness and figures tell the truth about database and schema (design.md section 3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from portal.db import migrate
+from tests.visitor import Visitor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from flask import Flask
+
+    from tests.harness.database import Server
+
+
+@pytest.fixture
+def empty_database(server: Server) -> Iterator[str]:
+    """A database of the server that nobody has migrated."""
+    name = f"empty_{uuid4().hex[:8]}"
+    with psycopg.connect(server.admin_url, autocommit=True) as conn:
+        conn.execute(f'create database "{name}"')
+    yield urlunsplit(urlsplit(server.admin_url)._replace(path=f"/{name}"))
+    server.drop(name)
+
+
+def test_ready_when_database_and_schema_are(visitor: Visitor) -> None:
+    assert visitor.raw("GET", "/readyz").get_data(as_text=True) == "ready\n"
+
+
+def test_a_database_that_is_away_is_called_away(make_app: Callable[..., Flask]) -> None:
+    stranger = Visitor(make_app(database_url="postgresql://nobody@127.0.0.1:9/nothing"))
+    answer = stranger.raw("GET", "/readyz")
+    assert (answer.status_code, answer.get_data(as_text=True)) == (
+        503,
+        "not ready: the database does not answer\n",
+    )
+    assert stranger.raw("GET", "/healthz").status_code == 200, "a restart would mend nothing"
+    assert stranger.raw("GET", "/metrics").status_code == 200, "figures of the process need no database"
+
+
+def test_a_database_without_schema_is_sent_to_migrate(
+    make_app: Callable[..., Flask], empty_database: str
+) -> None:
+    stranger = Visitor(make_app(database_url=empty_database))
+    answer = stranger.raw("GET", "/readyz")
+    assert answer.status_code == 503
+    assert "run `portal migrate`" in answer.get_data(as_text=True)
+
+
+def test_missing_migrations_are_counted(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrate, "pending", lambda _url: ["0001_a", "0002_b"])
+    answer = visitor.raw("GET", "/readyz")
+    assert answer.status_code == 503
+    assert "2 migrations are missing" in answer.get_data(as_text=True)
