@@ -37,7 +37,7 @@ class OutsideVisitor:
             if answer is not None and answer.status_code < 500:
                 assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text[:300]}"
                 return BeautifulSoup(answer.text, "html.parser")
-            time.sleep(0.2)
+            time.sleep(0.1)
         raise Away(path)
 
     def look(self, path: str) -> BeautifulSoup | None:

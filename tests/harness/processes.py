@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import requests
 
 from portal.devserver import seed
@@ -106,16 +107,25 @@ def free_port() -> int:
         return port
 
 
+def is_dead(process: psutil.Process) -> bool:
+    """Say whether it runs no more, though nobody may have collected its end yet."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def until(
     condition: Callable[[], Any], *, seconds: float = 20.0, pause: float = 0.1, what: str = "it"
 ) -> Any:
-    """Wait until the condition holds and return what it returned."""
-    end = time.monotonic() + seconds
+    """Wait until the condition holds and return what it returned; often at first, later each `pause`."""
+    end, soon = time.monotonic() + seconds, 0.01
     while time.monotonic() < end:
         got = condition()
         if got:
             return got
-        time.sleep(pause)
+        time.sleep(min(pause, soon))
+        soon *= 1.5
     raise AssertionError(f"waited {seconds:.0f} s for {what}")
 
 

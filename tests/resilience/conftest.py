@@ -17,6 +17,7 @@ import pytest
 from portal.db import migrate
 from portal.db.embedded import EmbeddedPostgres
 from tests.harness import processes
+from tests.harness.processes import until
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -57,11 +58,11 @@ class Killer:
     def hurry(self) -> None:
         """Let the minutes go by after which dead processes' leases end, with nothing alive to hold one.
 
-        The same work that the worker does every ten seconds, by a clock that is ahead.
+        The same work that the worker does every ten seconds or every minute, by a clock that is ahead.
         """
         from portal import services as composition
         from portal.config import Settings
-        from portal.sync import acts, checkouts
+        from portal.sync import acts, apply, checkouts
         from tests.harness.people import later
 
         self.stack.web.kill()
@@ -73,6 +74,8 @@ class Killer:
                 with later(minutes=minutes):
                     acts.resolve_due(services, limit=1000)
                     checkouts.settle_due(services, limit=1000)
+                    for subject in apply.now_due(services):
+                        apply.apply(services, subject)
         finally:
             services.close()
         self.stack.web.start()
@@ -105,8 +108,9 @@ def kill_postgres(server: EmbeddedPostgres) -> None:
         with suppress(psutil.NoSuchProcess):
             one.kill()
     server.process.wait()
-    # Its shared memory is free only when the last of them is gone.
-    psutil.wait_procs(family, timeout=20)
+    # Its shared memory is free only when the last of them is dead; orphans stay on as zombies until init
+    # gets round to them, which takes it seconds on some machines.
+    until(lambda: all(map(processes.is_dead, family)), seconds=20, what="the last of Postgres to be gone")
     server.start()
 
 
