@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 PY := .venv/bin/python
 BIN := .venv/bin
-WORKERS ?= 2
+WORKERS ?= 3
 SEEDS ?= 200
 CODE := portal sandbox tests bench wsgi.py
 export PYTHONUNBUFFERED := 1
@@ -17,7 +17,7 @@ run: run-setup ## Set everything up and run portal, sandbox, worker and Postgres
 	@exec $(PY) -m portal.devserver
 
 test: dev-setup ## Set everything up, browser included, and pass all tests (ARGS= goes to pytest)
-	@$(PY) -m pytest -n $(WORKERS) --dist loadfile -m "not slow" $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
 nightly: dev-setup ## The slow tests: speed and size budgets, long storms, long lives of the money machine
 	@HYPOTHESIS_PROFILE=ci $(PY) -m pytest -m slow $(ARGS)

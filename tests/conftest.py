@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from tests.harness import browser as chromium
-from tests.harness import canaries, database, processes
+from tests.harness import canaries, database, processes, spread
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -37,6 +37,10 @@ def pytest_configure_node(node: Any) -> None:
         config.stash[SERVER] = database.start()
     server = config.stash[SERVER]
     node.workerinput["server"] = (server.admin_url, server.template)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    spread.longest_first(items)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -1,7 +1,14 @@
 """The ground the other tests stand on: the database is clean for each, and shared safely by workers."""
 
+from __future__ import annotations
+
+import re
+
 import psycopg
 import pytest
+
+from tests.harness import spread
+from tests.harness.processes import CHECKOUT
 
 Conn = psycopg.Connection[dict[str, object]]
 
@@ -21,3 +28,19 @@ def test_the_pool_of_the_portal_reaches_the_same_database(conn: Conn, pool: obje
     with as_worker(pool) as inside:  # type: ignore[arg-type]
         there = inside.execute("select current_database() as name").fetchone()
     assert there == conn.execute("select current_database() as name").fetchone()
+
+
+def test_the_files_that_are_given_out_first_are_there() -> None:
+    assert [name for name in spread.SECONDS if not (spread.TESTS / name).is_file()] == []
+
+
+def test_tests_are_given_out_in_the_order_of_their_files_seconds(request: pytest.FixtureRequest) -> None:
+    """Long files first, none split, and xdist told to keep to it."""
+    files = [str(item.path.relative_to(spread.TESTS)) for item in request.session.items]
+    order = list(dict.fromkeys(files))
+    assert [spread.SECONDS.get(name, 0) for name in order] == sorted(
+        (spread.SECONDS.get(name, 0) for name in order), reverse=True
+    )
+    recipe = re.search(r"pytest -n .*", (CHECKOUT / "Makefile").read_text())
+    assert recipe
+    assert "--dist loadfile --no-loadscope-reorder" in recipe.group()
