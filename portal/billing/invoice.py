@@ -10,6 +10,14 @@ _NOTHING = Decimal(0)
 Sums = list[tuple[str, Decimal]]
 
 
+def paid(raw: Mapping[str, Any]) -> Decimal:
+    """Return how much was paid on an invoice as Zoho tells it, in one sum or payment by payment."""
+    parts = raw.get("payments")
+    rows = [part for part in parts if isinstance(part, Mapping)] if isinstance(parts, list) else []
+    amounts = [decimal_from(part.get("amount"), default=_NOTHING) for part in rows]
+    return max(decimal_from(raw.get("payment_made"), default=_NOTHING), sum(amounts, _NOTHING))
+
+
 def sums(invoice: Mapping[str, Any]) -> Sums:
     """Return (words, amount) from the lines to the total.
 

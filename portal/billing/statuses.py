@@ -31,6 +31,8 @@ _SUBSCRIPTION = {
     "trial_expired": Word("Trial over", "quiet"),
     "creation_failed": Word("Not started", "quiet"),
 }
+# Zoho keeps a subscription whose first payment failed; nothing was bought.
+NOT_STARTED = "creation_failed"
 RUNNING = frozenset({"live", "trial", "future", "non_renewing", "dunning", "unpaid", "paused"})
 # Statuses in which the next term is billed by itself.
 RENEWING = frozenset({"live", "trial", "dunning"})

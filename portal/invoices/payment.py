@@ -16,6 +16,7 @@ from wtforms import HiddenField, RadioField
 from wtforms.validators import InputRequired
 
 from portal.billing import payment_method
+from portal.billing.invoice import paid
 from portal.errors import Conflict
 from portal.invoices.room import blueprint
 from portal.mirror import acting, situation
@@ -101,7 +102,11 @@ def _charge(bill: Bill, form: PaymentForm) -> Response:
             request={"method_zoho_id": method["zoho_id"], "method_kind": method["kind"]},
             subject_kind="invoice",
             subject_zoho_id=invoice["zoho_id"],
-            before={"balance": bill.amount, "subscription_zoho_ids": invoice["subscription_zoho_ids"]},
+            before={
+                "balance": bill.amount,
+                "paid": f"{paid(invoice['raw']):f}",
+                "subscription_zoho_ids": invoice["subscription_zoho_ids"],
+            },
         )
     except NotDone as refusal:
         form.form_errors.append(f"{refusal.message.rstrip('.')}. Nothing was charged.")
@@ -121,7 +126,7 @@ def _bill(invoice_id: UUID) -> Bill:
 
 def _demand(invoice: Row) -> None:
     """Refuse what cannot be paid now, and say why."""
-    if invoice["live_intent"]:
+    if invoice["live_intent"] or invoice["is_being_confirmed"]:
         raise Conflict("A payment of this invoice is still being confirmed. Please do not pay it again.")
     if invoice["ach_payment_initiated"] and invoice["balance"]:
         raise Conflict("A bank payment of this invoice is under way. There is nothing more to pay.")

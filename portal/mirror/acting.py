@@ -37,7 +37,10 @@ select i.*,
     from billing.payment_methods m where m.account_id = i.account_id and m.gone_at is null) as methods,
   (select to_jsonb(x) - 'request' - 'result' from billing.intents x
     where x.subject_kind = 'invoice' and x.subject_zoho_id = i.zoho_id
-      and x.state in ('ready', 'calling', 'unknown') limit 1) as live_intent
+      and x.state in ('ready', 'calling', 'unknown') limit 1) as live_intent,
+  exists (select from billing.checkouts c
+    where c.account_id = i.account_id and c.kind = 'invoice_payment' and c.state = 'confirming'
+      and c.choice ->> 'invoice_zoho_id' = i.zoho_id) as is_being_confirmed
 from billing.invoices i
 where i.id = %(id)s and i.account_id = %(account_id)s and i.gone_at is null
 """

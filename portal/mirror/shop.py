@@ -26,7 +26,12 @@ select
   (select jsonb_build_object('id', c.id, 'state', c.state, 'choice_hash', c.choice_hash, 'quoted', c.quoted)
     from billing.checkouts c where c.account_id = %(account_id)s and c.kind = 'new_subscription'
       and c.state in ('preparing', 'open')) as under_way,
-  (select a.zoho_customer_id from billing.accounts a where a.id = %(account_id)s) as customer_id
+  (select coalesce(jsonb_agg(jsonb_build_object('on_page', true, 'choice', c.choice)), '[]')
+    from billing.checkouts c where c.account_id = %(account_id)s and c.kind = 'new_subscription'
+      and c.state = 'confirming') as paid_on_page,
+  (select coalesce(jsonb_agg(jsonb_build_object('on_page', false, 'choice', x.request -> 'choice')), '[]')
+    from billing.intents x where x.account_id = %(account_id)s and x.kind = 'create_subscription'
+      and x.state in ('ready', 'calling', 'unknown')) as asked_for
 """
 # The attempt with the subscription, invoice and method that it brought. RLS limits it to own accounts; the
 # account is named all the same, so that a person with two accounts does not see one through the other.

@@ -35,11 +35,14 @@ class PurchaseForm(ChoiceForm):
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """What the account has running, what it could pay with, and its unfinished purchase."""
+    """What the account has running, what it could pay with, its unfinished purchase, and what is paid or
+    asked for and not yet known to be there.
+    """
 
     running: list[dict[str, Any]]
     methods: list[dict[str, Any]]
     under_way: dict[str, Any] | None
+    unconfirmed: list[dict[str, Any]]
 
     def running_on(self, plan: Plan) -> dict[str, Any] | None:
         """Return the running subscription to this very plan."""
@@ -96,7 +99,7 @@ def subscribe(form: PurchaseForm, selection: Selection, buyer: Buyer, costs: Sum
         raise Refused("That way to pay is no longer on file. Choose another one.")
 
     def demand() -> None:
-        demand_new(buyer, selection.plan)
+        demand_new(buyer, selection, on_page=False)
         person = signed_in_session().person.user_id
         checkouts.make_way(current_services(), account.id, person, left_behind(form))
 
@@ -115,7 +118,13 @@ def subscribe(form: PurchaseForm, selection: Selection, buyer: Buyer, costs: Sum
     )
 
 
-def demand_new(buyer: Buyer, plan: Plan) -> None:
-    """Refuse to sell the same plan twice: more of it is a change of quantity."""
+def demand_new(buyer: Buyer, selection: Selection, *, on_page: bool) -> None:
+    """Refuse to sell the same plan twice: more of it is a change of quantity, once it is there."""
+    plan = selection.plan
     if buyer.running_on(plan) is not None:
         raise Refused(f"You already have {plan.name}. To get more of it, change its quantity.")
+    for one in buyer.unconfirmed:
+        # The same choice through the page leads to the attempt that is being confirmed.
+        is_this = on_page and one["on_page"] and one["choice"] == selection.choice.as_json()
+        if one["choice"]["plan"] == plan.code and not is_this:
+            raise Refused(f"Your purchase of {plan.name} is still being confirmed. Wait, then look again.")

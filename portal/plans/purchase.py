@@ -80,7 +80,7 @@ def create_checkout() -> BaseResponse:
 
 def _buy(counter: Counter, selection: Selection, costs: Summary) -> BaseResponse:
     if buying.needs_page(counter.form, costs):
-        buying.demand_new(counter.buyer, counter.plan)
+        buying.demand_new(counter.buyer, selection, on_page=True)
         choice, quoted = selection.choice.as_json(), _quoted(selection, costs)
         return hosted.to_page("new_subscription", choice, quoted, buying.left_behind(counter.form))
     intent = buying.subscribe(counter.form, selection, counter.buyer, costs)
@@ -101,7 +101,8 @@ def _counter(code: str, data: Any, coupon: str) -> Counter:
     plan = read.catalogue.plans.get(code)
     if plan is None or not plan.is_active:
         raise NotFound("That plan is no longer offered. Choose another one.")
-    buyer = Buyer(found["running"], found["methods"], found["under_way"])
+    unconfirmed = [*found["paid_on_page"], *found["asked_for"]]
+    buyer = Buyer(found["running"], found["methods"], found["under_way"], unconfirmed)
     form = purchase_form(plan, read.catalogue.addons_for(plan), buyer, data)
     if not form.key.data:
         form.key.data = new_key()

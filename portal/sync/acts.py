@@ -13,6 +13,8 @@ import structlog
 
 from portal.billing import declines
 from portal.billing.catalogue import Choice
+from portal.billing.invoice import paid
+from portal.billing.statuses import NOT_STARTED
 from portal.db import transaction
 from portal.errors import PortalError
 from portal.sync import customers, hosted_results, intents, refresh
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 Result = dict[str, Any]
+_NOT_PAID = "The first payment did not go through, so nothing was started. Choose another way to pay."
 
 
 def run(services: "Services", wish: intents.Wish) -> Intent:
@@ -54,8 +57,10 @@ def resolve_due(services: "Services", limit: int = 20) -> int:
     for intent_id in due:
         try:
             intents.resolve(services, ACTS, intent_id)
-        except PortalError as trouble:
-            log.warning("intent not resolved", intent=str(intent_id), problem=trouble.message)
+        except Exception as trouble:  # noqa: BLE001 - whatever it is, the others must not wait for it
+            log.warning("intent not resolved", intent=str(intent_id), problem=repr(trouble))
+            with transaction.as_worker(services.pool) as conn:
+                intents.put_off(conn, intent_id)
     return len(due)
 
 
@@ -64,6 +69,8 @@ def resolve_due(services: "Services", limit: int = 20) -> int:
 
 def _create_subscription(services: "Services", intent: Intent) -> Result:
     found = services.zoho.create_subscription(_creation_body(intent, _customer_for(services, intent)))
+    if found.status == NOT_STARTED:
+        raise zoho_errors.Rejected(0, _NOT_PAID, 200)
     return {"subscription_zoho_id": found.zoho_id}
 
 
@@ -91,7 +98,10 @@ def _creation_body(intent: Intent, customer_id: str) -> dict[str, Any]:
 
 def _find_created(services: "Services", intent: Intent) -> Result | None:
     found = services.zoho.find_subscriptions_by_reference(intent.key)
-    return {"subscription_zoho_id": found[0].zoho_id} if found else None
+    started = [one for one in found if one.status != NOT_STARTED]
+    if found and not started:
+        raise intents.Failed(_NOT_PAID)
+    return {"subscription_zoho_id": started[0].zoho_id} if started else None
 
 
 def _change_plan(services: "Services", intent: Intent) -> Result:
@@ -105,15 +115,24 @@ def _change_plan(services: "Services", intent: Intent) -> Result:
 
 def _find_changed(services: "Services", intent: Intent) -> Result | None:
     found = services.zoho.fetch_subscription(intent.subject_zoho_id)
-    if intent.request["end_of_term"]:
-        return {} if found.has_scheduled_change else None
     choice = Choice.from_json(intent.request["choice"])
+    if intent.request["end_of_term"]:
+        return {} if found.has_scheduled_change and _is_scheduled(services, intent, choice) else None
     addons = sorted((addon.code, addon.quantity) for addon in found.addons)
     wanted = sorted((code, Decimal(quantity)) for code, quantity in choice.addons)
     is_there = (
         found.plan.code == choice.plan_code and found.plan.quantity == choice.quantity and addons == wanted
     )
     return {"child_invoice_zoho_id": found.child_invoice_zoho_id} if is_there else None
+
+
+def _is_scheduled(services: "Services", intent: Intent, choice: Choice) -> bool:
+    """Tell whether the change that is planned is the one that was asked for: staff plan changes too."""
+    try:
+        planned = services.zoho.fetch_scheduled_change(intent.subject_zoho_id).plan
+    except zoho_errors.Rejected:
+        return True  # planned, and Zoho does not say what
+    return planned.code == choice.plan_code and planned.quantity == choice.quantity
 
 
 def _cancel(services: "Services", intent: Intent) -> Result:
@@ -195,8 +214,9 @@ def _collect(services: "Services", intent: Intent) -> Result:
 
 def _find_collected(services: "Services", intent: Intent) -> Result | None:
     invoice = services.zoho.fetch_invoice(intent.subject_zoho_id)
-    before = Decimal(str((intent.before or {}).get("balance", "0")))
-    return {} if invoice.ach_payment_initiated or invoice.balance < before else None
+    # By the money that came in: a balance also goes down when staff void, write off, or apply a credit.
+    before = Decimal(intent.before["paid"]) if intent.before else Decimal(0)
+    return {} if invoice.ach_payment_initiated or paid(invoice.raw) > before else None
 
 
 def _remove_method(services: "Services", intent: Intent) -> Result:
@@ -280,5 +300,6 @@ ACTS: dict[str, Act] = {
     "use_method": Act(_use_method, _find_method_used, _follow_subscription),
     "collect": Act(_collect, _find_collected, _follow_collection),
     "remove_method": Act(_remove_method, _find_removed, _follow_method),
-    "update_customer": Act(_update_customer, _find_updated, _follow_customer),
+    # What the portal itself promised to carry over has no hour at which nobody wants it any more.
+    "update_customer": Act(_update_customer, _find_updated, _follow_customer, send_within=None),
 }

@@ -89,6 +89,10 @@ where state in ('preparing', 'open', 'confirming', 'unknown', 'cancelled') and n
 order by next_check_at limit %(limit)s
 """
 
+_PUT_OFF = (
+    "update billing.checkouts set next_check_at = %(until)s where id = %(id)s and next_check_at is not null"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
@@ -131,6 +135,11 @@ class Checkout:
     def is_watched(self) -> bool:
         """Whether Zoho may still tell something new: also of one given up, while its page can be paid."""
         return self.is_live or (self.state == "cancelled" and self.next_check_at is not None)
+
+    @property
+    def is_page_over(self) -> bool:
+        """Whether the page's hour is over: nobody can pay there now, though a payment may still turn up."""
+        return self.hosted_page_expires_at is not None and clock.now() >= self.hosted_page_expires_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +248,11 @@ def list_due(conn: Conn, limit: int = 50) -> list[UUID]:
     """Return the attempts that want a look now."""
     rows = conn.execute(_DUE, {"now": clock.now(), "limit": limit}).fetchall()
     return [row["id"] for row in rows]
+
+
+def put_off(conn: Conn, checkout_id: UUID, until: datetime) -> None:
+    """Look at it later, so that it stands in nobody's way meanwhile."""
+    conn.execute(_PUT_OFF, {"id": checkout_id, "until": until})
 
 
 def _record(conn: Conn, row: dict[str, Any], state: str, source: str) -> None:

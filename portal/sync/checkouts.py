@@ -31,6 +31,7 @@ from portal.sync.checkout_rows import (
     insert_or_find,
     lease,
     list_due,
+    put_off,
 )
 from portal.sync.one_purchase import GRACE, AnotherPurchase, Attempt
 from portal.zoho import errors as zoho_errors
@@ -56,9 +57,13 @@ __all__ = [
 
 log = structlog.get_logger()
 
+# Between tries to get a page, twice as long each time; and when nobody waits for it any more.
 RETRY_PREPARE = timedelta(seconds=30)
+PREPARE_FOR = timedelta(hours=1)
 LOOK_AGAIN = (timedelta(minutes=1), timedelta(minutes=3), timedelta(minutes=10), timedelta(minutes=30))
+# A paid page whose objects cannot be read: so often soon, then as rarely as any other.
 CONFIRM_AGAIN = timedelta(seconds=10)
+CONFIRMS_SOON = 20
 
 
 def open_page(services: "Services", wish: PageWish, instead_of: UUID | None = None) -> Checkout:
@@ -109,13 +114,7 @@ def prepare(services: "Services", checkout_id: UUID) -> Checkout:
     except zoho_errors.Rejected as refusal:
         return change(services, checkout, "failed", problem=refusal.message)
     except PortalError as trouble:
-        return change(
-            services,
-            checkout,
-            "preparing",
-            problem=trouble.message,
-            next_check_at=clock.now() + RETRY_PREPARE,
-        )
+        return _prepare_later(services, checkout, trouble.message)
     # Zoho's own two times give the page's life; our clock may differ from theirs.
     life = page.expires_at - page.created_at if page.expires_at and page.created_at else timedelta(hours=1)
     return change(
@@ -129,6 +128,14 @@ def prepare(services: "Services", checkout_id: UUID) -> Checkout:
         problem="",
         next_check_at=clock.now() + LOOK_AGAIN[0],
     )
+
+
+def _prepare_later(services: "Services", checkout: Checkout, problem: str) -> Checkout:
+    """Try again by and by: each try costs calls, and an hour later the person has gone."""
+    if clock.now() - checkout.created_at >= PREPARE_FOR:
+        return change(services, checkout, "failed", problem=problem)
+    pause = RETRY_PREPARE * 2 ** min(checkout.attempts // 2, 4)
+    return change(services, checkout, "preparing", problem=problem, next_check_at=clock.now() + pause)
 
 
 def settle(services: "Services", checkout_id: UUID, *, source: str) -> Checkout:
@@ -154,7 +161,8 @@ def settle(services: "Services", checkout_id: UUID, *, source: str) -> Checkout:
 
 def _settle_open(services: "Services", checkout: Checkout, source: str) -> Checkout:
     page = services.zoho.fetch_hosted_page(checkout.hosted_page_id or "")
-    if page.status == "success":
+    # A page that has said "success" stays paid, whatever a lagging read says now.
+    if page.status == "success" or checkout.hosted_page_status == "success":
         return _confirm(services, checkout, hosted_results.outcome_of(services, checkout, page), source)
     is_over = page.status in ("cancelled", "force_cancelled") or _has_expired(checkout)
     if is_over:
@@ -204,7 +212,7 @@ def _keep_confirming(services: "Services", checkout: Checkout, problem: str) -> 
         _unless_given_up(checkout, "confirming"),
         hosted_page_status="success",
         problem=problem,
-        next_check_at=clock.now() + CONFIRM_AGAIN,
+        next_check_at=clock.now() + _confirm_pause(checkout),
     )
 
 
@@ -229,8 +237,10 @@ def settle_due(services: "Services", limit: int = 20) -> int:
     for checkout_id in due:
         try:
             settle(services, checkout_id, source="sweep")
-        except PortalError as trouble:
-            log.warning("checkout not settled", checkout=str(checkout_id), problem=trouble.message)
+        except Exception as trouble:  # noqa: BLE001 - whatever it is, the others must not wait for it
+            log.warning("checkout not settled", checkout=str(checkout_id), problem=repr(trouble))
+            with transaction.as_worker(services.pool) as conn:
+                put_off(conn, checkout_id, clock.now() + LOOK_AGAIN[0])
     return len(due)
 
 
@@ -239,10 +249,16 @@ def _has_expired(checkout: Checkout) -> bool:
     return expires_at is not None and clock.now() >= expires_at + GRACE
 
 
+def _confirm_pause(checkout: Checkout) -> timedelta:
+    if checkout.attempts < CONFIRMS_SOON:
+        return CONFIRM_AGAIN
+    return LOOK_AGAIN[min((checkout.attempts - CONFIRMS_SOON) // 5, len(LOOK_AGAIN) - 1)]
+
+
 def _pause(checkout: Checkout) -> timedelta:
     """Wait longer each time, but look once just after the page expires."""
     if checkout.state == "confirming":
-        return CONFIRM_AGAIN
+        return _confirm_pause(checkout)
     pause = LOOK_AGAIN[min(checkout.attempts, len(LOOK_AGAIN) - 1)]
     if checkout.hosted_page_expires_at is not None:
         until_over = checkout.hosted_page_expires_at + GRACE - clock.now()

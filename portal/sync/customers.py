@@ -158,7 +158,7 @@ def _follow(services: "Services", intent: Intent) -> None:
         _link(services, intent.account_id, str(intent.result["customer_id"]))
 
 
-CREATE_CUSTOMER = Act(call=_create, look_up=_find_created, follow=_follow)
+CREATE_CUSTOMER = Act(call=_create, look_up=_find_created, follow=_follow, send_within=None)
 
 
 def _link(services: "Services", account_id: UUID, zoho_id: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from portal.billing.catalogue import Choice
+from portal.billing.statuses import NOT_STARTED
 from portal.db import transaction
 from portal.sync import refresh
 from portal.zoho.payloads import HostedPage
@@ -109,10 +110,11 @@ def outcome_of(services: "Services", checkout: "Checkout", page: HostedPage) -> 
 
 
 def search(services: "Services", checkout: "Checkout") -> Outcome | None:
-    """Search Zoho for the subscription that carries this attempt's key."""
+    """Search Zoho for the subscription that carries this attempt's key, and came to be."""
     if checkout.kind != "new_subscription":
         return None
-    found = services.zoho.find_subscriptions_by_reference(checkout.key)
+    carrying = services.zoho.find_subscriptions_by_reference(checkout.key)
+    found = [one for one in carrying if one.status != NOT_STARTED]
     return Outcome(found[0].zoho_id) if found else None
 
 

@@ -41,6 +41,8 @@ LEASE = timedelta(seconds=60)
 FIRST_LOOK = timedelta(seconds=5)
 # Zoho's lists may lag behind its writes (FLT: up to 120 s), so "no trace" counts only after this.
 BELIEVE_ABSENCE_AFTER = timedelta(minutes=5)
+# A click that could not be sent for so long is not sent any more: prices, and minds, have changed.
+SEND_WITHIN = timedelta(hours=1)
 # What still cannot be read an hour later is left to reconciliation.
 FOLLOW_FOR = timedelta(hours=1)
 SETTLED = ("done", "refused", "abandoned")
@@ -81,6 +83,13 @@ where state in ('ready', 'calling', 'unknown', 'done') and next_check_at <= %(no
   and (lease_until is null or lease_until <= %(now)s)
 order by next_check_at limit %(limit)s
 """
+# Longer the longer it lasts, and never so long that health would go unnoticed.
+_PUT_OFF = """
+update billing.intents
+set next_check_at = %(now)s + least(%(now)s - coalesce(called_at, created_at) + interval '5 seconds',
+                                    interval '2 minutes')
+where id = %(id)s and next_check_at <= %(now)s
+"""
 _FOLLOWED = (
     "update billing.intents set next_check_at = %(next_check_at)s where id = %(id)s and state = 'done'"
 )
@@ -106,6 +115,7 @@ class Intent:
     attempts: int
     called_at: datetime | None
     next_check_at: datetime | None
+    created_at: datetime
 
     @property
     def is_settled(self) -> bool:
@@ -118,18 +128,24 @@ class Intent:
         return cls(**{name: row[name] for name in cls.__dataclass_fields__})
 
 
+class Failed(PortalError):
+    """Zoho tried, and it did not work. Nothing was changed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Act:
     """How one kind of intent is carried out.
 
     ``call`` asks Zoho and returns what to remember; ``look_up`` reads Zoho and returns the same when
     the act has taken effect, else None; ``follow`` refreshes the mirror afterwards, and raises
-    :class:`~portal.errors.PortalError` when it could not: then it is called again.
+    :class:`~portal.errors.PortalError` when it could not: then it is called again. ``look_up`` may raise
+    :class:`Failed`. ``send_within`` is how long after the click it may still be sent for the first time.
     """
 
     call: Callable[["Services", Intent], dict[str, Any]]
     look_up: Callable[["Services", Intent], dict[str, Any] | None]
     follow: Callable[["Services", Intent], None]
+    send_within: timedelta | None = SEND_WITHIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,12 +243,16 @@ def resolve(services: "Services", acts: dict[str, Act], intent_id: UUID) -> Inte
     intent = _read(services, intent_id)
     if intent.is_settled:
         return _follow(services, acts[intent.kind], intent) if intent.next_check_at else intent
+    act = acts[intent.kind]
     if intent.state == "ready":
         # Committed, and then the process died before it called: nothing was sent yet.
+        if act.send_within is not None and clock.now() - intent.created_at >= act.send_within:
+            return _settle(services, intent, "abandoned", problem="It was never sent to Zoho.")
         return perform(services, acts, intent_id)
-    act = acts[intent.kind]
     try:
         found = act.look_up(services, intent)
+    except Failed as failure:
+        return _settle(services, intent, "refused", problem=failure.message)
     except zoho_errors.NotFound:
         # What the act was about is gone at Zoho: there is no effect to be found, now or later.
         found = None
@@ -249,6 +269,11 @@ def list_due(conn: Conn, limit: int = 50) -> list[UUID]:
     """Return the ids of unsettled intents that want a look now."""
     rows = conn.execute(_DUE, {"now": clock.now(), "limit": limit}).fetchall()
     return [row["id"] for row in rows]
+
+
+def put_off(conn: Conn, intent_id: UUID) -> None:
+    """Look at it later, so that it stands in nobody's way meanwhile."""
+    conn.execute(_PUT_OFF, {"id": intent_id, "now": clock.now()})
 
 
 def _claim(services: "Services", intent_id: UUID) -> Intent | None:

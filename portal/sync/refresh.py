@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from portal import activity
 from portal.billing import change
+from portal.billing.statuses import NOT_STARTED
 from portal.db import transaction
 from portal.db.transaction import Conn
 from portal.mail import dunning
@@ -105,8 +106,8 @@ def _follow(conn: Conn, kind: str, written: Written, source: str) -> None:
             object_id=one.row["zoho_id"],
             detail={**one.detail, "source": source},
         )
-    if kind == "subscription" and written.after is not None:
+    after = written.after
+    if kind == "subscription" and after is not None and after["status"] != NOT_STARTED:
         from portal.sync import checkouts  # which refreshes in turn
 
-        after = written.after
         checkouts.complete_by_reference(conn, after["reference_id"], after["zoho_id"], source)

@@ -23,6 +23,6 @@ def to_page(
         quoted=quoted or {},
     )
     checkout = checkouts.open_page(current_services(), wish, instead_of)
-    if checkout.state == "open" and checkout.hosted_page_url:
+    if checkout.state == "open" and checkout.hosted_page_url and not checkout.is_page_over:
         return redirect(checkout.hosted_page_url, 303)
     return redirect(url_for("plans.show_checkout", checkout_id=checkout.id), 303)

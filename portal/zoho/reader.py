@@ -6,10 +6,11 @@ of the call budget; `lane("reconcile")` gives the same one in another.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Generic, Self, TypeVar
 
 from portal.zoho.calls import Call, Caller, PdfStream
-from portal.zoho.errors import BadAnswer
+from portal.zoho.errors import BadAnswer, NotFound
 from portal.zoho.payloads import (
     Addon,
     BankAccount,
@@ -110,7 +111,11 @@ class ZohoReader:
 
     def fetch_scheduled_change(self, subscription_id: str) -> ScheduledChange:
         """Read what happens at the end of the term; NotFound or Rejected when nothing is planned."""
-        found = self._one("/subscriptions/{id}/scheduledchanges", subscription_id, "subscription")
+        answer = self._ask("GET", "/subscriptions/{id}/scheduledchanges", {"id": subscription_id})
+        found = object_from(answer.get("subscription"))
+        if not found:
+            # What Zoho says when there is none, nobody has recorded (facts.md 3.6); it may be a plain "yes".
+            raise NotFound(0, "", HTTPStatus.OK)
         return ScheduledChange.model_validate({**found, "raw": found})
 
     def fetch_bank_account(self, customer_id: str, account_id: str) -> BankAccount:
