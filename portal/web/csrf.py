@@ -4,6 +4,9 @@ The token is an HMAC of the opaque cookie, so it needs no storage and no time li
 for three hours still works. It is masked afresh for each page, or compression would leak it byte
 by byte (BREACH). Every unsafe method needs it, sign-in and reset forms too. On top, a request that the
 browser itself calls cross-site, or that names a foreign origin, is refused whatever it carries.
+
+It also remembers the account in sight: a form opened for one account must not act on another to which the
+person switched meanwhile in another tab (docs/decisions/0125).
 """
 
 import base64
@@ -17,7 +20,14 @@ import structlog
 from flask import Flask, current_app, g, request
 from werkzeug.exceptions import BadRequest, Forbidden
 
-from portal.web.current import SAFE_METHODS, current_services, visitor_cookie
+from portal.errors import Conflict
+from portal.web.current import (
+    SAFE_METHODS,
+    current_account,
+    current_person,
+    current_services,
+    visitor_cookie,
+)
 
 log = structlog.get_logger()
 
@@ -36,6 +46,10 @@ class CsrfFailed(BadRequest):
         "This form was opened before you signed in or out, or in another browser. "
         "Nothing was changed. Go back, reload the page and send it again."
     )
+
+
+class OfAnotherAccount(Conflict):
+    """You have switched to another account since this form was opened. Nothing was changed: open it again."""
 
 
 class FromElsewhere(Forbidden):
@@ -59,24 +73,30 @@ def token() -> str:
     if "csrf_mask" not in g:
         g.csrf_mask = secrets.token_bytes(_BYTES)
     mask: bytes = g.csrf_mask
-    return base64.urlsafe_b64encode(mask + _xor(mask, _digest(_keys()[0]))).decode().rstrip("=")
+    digest = _digest(_keys()[0], _account_in_sight())
+    return base64.urlsafe_b64encode(mask + _xor(mask, digest)).decode().rstrip("=")
 
 
-def check() -> None:
-    """Refuse an unsafe request that did not come from a form of ours in this browser."""
+def check(*, for_account: bool = False) -> None:
+    """Refuse an unsafe request that did not come from a form of ours in this browser.
+
+    ``for_account`` says that it acts on the account in sight, so the form must be that account's.
+    """
     if request.method in SAFE_METHODS or request.endpoint in EXEMPT:
         return
     if _is_foreign():
         log.warning("cross-site request refused", endpoint=request.endpoint)
         raise FromElsewhere
     given = request.headers.get(HEADER) or request.form.get(FIELD, "")
-    if not is_valid(given):
+    if not is_valid(given, _accounts()):
         log.warning("csrf token refused", endpoint=request.endpoint)
         raise CsrfFailed
+    if for_account and not is_valid(given, [_account_in_sight()]):
+        raise OfAnotherAccount
 
 
-def is_valid(given: str) -> bool:
-    """Say whether ``given`` is a token of this browser, under any key still in use (CRY-03)."""
+def is_valid(given: str, accounts: list[str]) -> bool:
+    """Say whether ``given`` is this browser's, for one of ``accounts``, under any key in use (CRY-03)."""
     try:
         raw = base64.urlsafe_b64decode(given + "=" * (-len(given) % 4))
     except (binascii.Error, ValueError):
@@ -84,8 +104,8 @@ def is_valid(given: str) -> bool:
     if len(raw) != 2 * _BYTES:
         return False
     found = _xor(raw[:_BYTES], raw[_BYTES:])
-    # All keys are tried, without an early exit.
-    matches = [hmac.compare_digest(found, _digest(key)) for key in _keys()]
+    # All are tried, without an early exit.
+    matches = [hmac.compare_digest(found, _digest(key, one)) for key in _keys() for one in accounts]
     return any(matches)
 
 
@@ -103,8 +123,20 @@ def _keys() -> list[str]:
     return [current_app.config["SECRET_KEY"], *current_app.config.get("SECRET_KEY_FALLBACKS", [])]
 
 
-def _digest(key: str) -> bytes:
-    return hmac.new(key.encode(), b"csrf:" + visitor_cookie().encode(), hashlib.sha256).digest()
+def _digest(key: str, account: str) -> bytes:
+    bound_to = f"csrf:{visitor_cookie()}:{account}"
+    return hmac.new(key.encode(), bound_to.encode(), hashlib.sha256).digest()
+
+
+def _account_in_sight() -> str:
+    account = current_account()
+    return str(account.id) if account else ""
+
+
+def _accounts() -> list[str]:
+    """Name every account whose forms this browser may have open."""
+    person = current_person()
+    return ["", *(str(account.id) for account in person.accounts)] if person else [""]
 
 
 def _xor(left: bytes, right: bytes) -> bytes:

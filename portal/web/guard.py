@@ -149,7 +149,7 @@ def admit() -> AnyResponse | None:
         return None
     live = current_session()
     spending.on_behalf_of(str(live.account.id) if live and live.account else "")
-    csrf.check()
+    csrf.check(for_account=rule.kind == "member")
     _count(rule, live)
     if rule.kind == "public":
         return None

@@ -103,6 +103,27 @@ def test_form_that_was_open_for_three_hours_still_works(portal: Flask) -> None:
     assert page.shows("do not match")
 
 
+def test_form_of_one_account_does_not_act_on_another(portal: Flask, conn: Conn) -> None:
+    """AC-03: the person switched in another tab; what has no account (sign-out, profile) goes on."""
+    person = sign_in(portal)
+    other = sign_in(portal, "other@example.com")
+    conn.execute("insert into members values (%s, %s, 'owner')", [other.account_id, person.user_id])
+    one_tab, other_tab = wear(Visitor(portal), person), wear(Visitor(portal), person)
+    one_tab.get("/account/members")
+    other_tab.get("/account/members")
+    other_tab.post("/account/choice", {"account_id": str(other.account_id)})
+
+    page = one_tab.submit({"email": "x@example.com"}, action="/account/invitations", status=409)
+    assert page.shows("You have switched to another account since this form was opened")
+    assert conn.execute("select count(*) as n from invitations").fetchone() == {"n": 0}
+    other_tab.get("/account/members")
+    other_tab.submit({"email": "x@example.com"}, action="/account/invitations", status=201)
+    assert conn.execute("select account_id from invitations").fetchall() == [{"account_id": other.account_id}]
+    one_tab.get("/account/profile")
+    other_tab.post("/account/choice", {"account_id": str(person.account_id)})
+    one_tab.submit({"name": "Some Body"}, action="/account/profile")
+
+
 def test_token_looks_different_each_time(owner: Visitor) -> None:
     """BREACH: nothing secret stands twice in compressed pages."""
     tokens = {token_for(owner) for _ in range(5)}
