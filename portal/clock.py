@@ -6,8 +6,8 @@ place. Times are aware and in UTC; a date in the merchant's organisation is :fun
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
 def _system_now() -> datetime:
@@ -27,7 +27,15 @@ def today(time_zone: str, offset: timedelta = timedelta(0)) -> date:
 
     ``offset`` is how far the clock whose date is meant is ahead of ours (organization.clock_offset).
     """
-    return (now() + offset).astimezone(ZoneInfo(time_zone)).date()
+    return (now() + offset).astimezone(_zone(time_zone)).date()
+
+
+def _zone(name: str) -> tzinfo:
+    """Return the zone, or UTC for a name that nobody knows: a word of Zoho's must not shut every page."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
 
 
 @contextmanager

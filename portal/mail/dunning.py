@@ -16,6 +16,7 @@ from portal.billing.change import Change
 from portal.db.transaction import Conn
 from portal.mail import outbox
 from portal.mail.outbox import Mail
+from portal.mirror import organization
 
 Row = dict[str, Any]
 
@@ -78,7 +79,7 @@ def follow_calendar(conn: Conn, *, today: date | None = None, customer: str = ""
 
     Once a day for all; and for one customer on the day of Zoho's own notice (``today``).
     """
-    today = today or clock.now().date()
+    today = today or organization.today(conn)
     names = {"today": today, "until": today + timedelta(days=TRIAL_NOTICE_DAYS), "customer": customer}
     written = 0
     for row in conn.execute(_TRIALS, names).fetchall():

@@ -26,6 +26,16 @@ _IS_OPEN = """
 select 1 from billing.drift
 where object_kind = %(kind)s and object_zoho_id = %(zoho_id)s and repaired_at is null limit 1
 """
+# An act of the account that has not come home yet: what it changed is news on its way, no difference.
+_IS_UNDER_WAY = """
+select 1 from billing.intents
+where account_id = %(account_id)s
+  and (state in ('ready', 'calling', 'unknown') or (state = 'done' and next_check_at is not null))
+union all
+select 1 from billing.checkouts
+where account_id = %(account_id)s and state in ('preparing', 'open', 'confirming', 'unknown')
+limit 1
+"""
 _EVENTS_OF = """
 select state, event_type, received_at from billing.inbox
 where object_kind = %(kind)s and object_zoho_id = %(zoho_id)s
@@ -42,9 +52,9 @@ where id = %(id)s and acknowledged_at is null returning object_kind, object_zoho
 
 
 def record(conn: Conn, run_id: UUID, object_kind: str, written: Written) -> int:
-    """Write down what a repair changed; return how many rows that made."""
+    """Write down what a repair changed; return how many rows that made: none for the account's own act."""
     after = written.after
-    if not written.changed or after is None:
+    if not written.changed or after is None or _is_own_act(conn, after.get("account_id")):
         return 0
     cause = _likely_cause(conn, object_kind, written)
     found = _differences(written)
@@ -94,6 +104,12 @@ def mark_repaired(conn: Conn, object_kind: str, zoho_id: str) -> None:
 def acknowledge(conn: Conn, drift_id: UUID, user_id: UUID) -> dict[str, Any] | None:
     """Note that a member of staff has seen it; None when somebody had before."""
     return conn.execute(_ACKNOWLEDGE, {"id": drift_id, "user_id": user_id, "now": clock.now()}).fetchone()
+
+
+def _is_own_act(conn: Conn, account_id: UUID | None) -> bool:
+    if account_id is None:
+        return False
+    return conn.execute(_IS_UNDER_WAY, {"account_id": account_id}).fetchone() is not None
 
 
 def _differences(written: Written) -> list[tuple[str, str, str | None, str | None]]:

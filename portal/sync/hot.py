@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from portal import clock
 from portal.db import transaction
+from portal.mirror import organization
 from portal.sync import reconcile, repair, runs
 from portal.sync.runs import Report, Run, silently
 from portal.sync.subjects import Subject
@@ -74,7 +75,7 @@ def _due(conn: transaction.Conn, limit: int) -> list[Subject]:
     names = {
         "renewals": now - PATIENCE,
         "unpaid": now - UNPAID_AGE,
-        "today": now.date(),
+        "today": organization.today(conn),
         "limit": limit,
     }
     rows = conn.execute(_DUE, names).fetchall()
