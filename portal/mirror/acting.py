@@ -21,9 +21,7 @@ select s.*, p.product_zoho_id as product, p.pricing_scheme,
       and i.state in ('ready', 'calling', 'unknown') limit 1) as live_intent,
   (select o.time_zone from billing.organization o limit 1) as organization_zone,
   coalesce((select o.clock_offset from billing.organization o limit 1), '0') as organization_offset,
-  (select to_json(c)::text from (
-     select breaker_state, breaker_until as breaker_until_at, blocked_until as blocked_until_at
-     from billing.call_budget order by updated_at desc limit 1) c) as connection
+  (select facts from billing.connection) as connection
 from billing.subscriptions s
 left join lateral (select product_zoho_id, pricing_scheme from billing.plans
   where code = s.plan_code and gone_at is null limit 1) p on true

@@ -46,9 +46,7 @@ select
   (select o.time_zone from billing.organization o limit 1) as time_zone,
   coalesce((select o.clock_offset from billing.organization o limit 1), '0') as clock_offset,
   (select o.currency_code from billing.organization o limit 1) as currency,
-  (select to_json(c)::text from (
-     select breaker_state, breaker_until as breaker_until_at, blocked_until as blocked_until_at
-     from billing.call_budget order by updated_at desc limit 1) c) as connection
+  (select facts from billing.connection) as connection
 """
 
 

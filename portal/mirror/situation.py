@@ -18,9 +18,7 @@ select
   coalesce((select clock_offset from billing.organization order by synced_at desc limit 1), '0')
     as clock_offset,
   billing.mirror_checked_at() as checked_at,
-  (select to_json(c)::text from (
-     select breaker_state, breaker_until as breaker_until_at, blocked_until as blocked_until_at
-     from billing.call_budget order by updated_at desc limit 1) c) as connection,
+  (select facts from billing.connection) as connection,
   (select json_agg(s)::text from (
      select id, name, plan_name, status, payment_method_zoho_id, auto_collect, amount, currency_code
      from billing.subscriptions
