@@ -23,6 +23,13 @@ def name(method: Mapping[str, Any] | None) -> str:
     return f"{_brand(method.get('brand') or '')}{ending}"
 
 
+def mention(method: Mapping[str, Any] | None) -> str:
+    """Return the name as it stands within a sentence: "the card ending 4242", "Visa ending 4242"."""
+    called = name(method)
+    is_common = called.startswith(("Card", "Bank account"))
+    return f"the {called[0].lower()}{called[1:]}" if is_common else called
+
+
 def expires_on(method: Mapping[str, Any]) -> date | None:
     """Return the last day a card is valid: the end of its month (facts.md 5.4)."""
     if not method.get("expiry_month") or not method.get("expiry_year"):

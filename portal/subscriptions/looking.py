@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Response
+from flask import Response, request
 
 from portal.billing import options
 from portal.billing.options import Options
@@ -50,6 +50,15 @@ def demand(allowed: bool, row: Row, otherwise: str) -> None:
 
 
 def shown(template: str, row: Row, **context: Any) -> Response:
-    """Render the page of an act on the subscription, which says so while Zoho cannot be asked."""
+    """Render the page of an act on the subscription, which is closed and says so while Zoho cannot be asked.
+
+    A form that was sent keeps its button beside its answers: it can be sent again when Zoho answers.
+    """
     is_away = away_until(bundle.parse_one(row["connection"])) is not None
-    return page(template, subscription=row, banners=[banners.away(None)] if is_away else [], **context)
+    return page(
+        template,
+        subscription=row,
+        banners=[banners.away(None)] if is_away else [],
+        is_closed=is_away and request.method == "GET",
+        **context,
+    )

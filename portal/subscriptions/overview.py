@@ -83,7 +83,7 @@ def steps(subscriptions: Sequence[Row], methods: Sequence[Row]) -> list[Step]:
 
 
 def _named(method: Row | None) -> str:
-    return payment_method.name(method) if method else ""
+    return payment_method.mention(method) if method else ""
 
 
 def _nowhere() -> Response:

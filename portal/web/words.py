@@ -13,6 +13,7 @@ def register(app: Flask) -> None:
         payment_word=statuses.payment_word,
         payment_mode=statuses.payment_mode,
         method_name=payment_method.name,
+        method_mention=payment_method.mention,
         method_word=payment_method.word,
         method_ends_on=payment_method.expires_on,
         decline_reason=declines.reason,

@@ -70,7 +70,7 @@ def newcomer(tab: Tab, stack: Stack, email: str) -> Tab:
 
 def test_signing_up_leads_to_an_account_of_ones_own(newcomer: Tab, stack: Stack) -> None:
     newcomer.page.goto(f"{stack.portal_url}/account")
-    assert heading(newcomer.page) == "You are an owner of Nina Nova"
+    assert heading(newcomer.page) == "You are an owner of the account Nina Nova"
     newcomer.assert_clean()
 
 

@@ -91,6 +91,19 @@ def test_what_a_method_is_called(method: dict[str, Any] | None, name: str) -> No
     assert payment_method.name(method) == name
 
 
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [
+        ({"kind": "card", "brand": "visa", "last_four": "42"}, "Visa ending 0042"),
+        ({"kind": "card", "brand": "", "last_four": "1111"}, "the card ending 1111"),
+        ({"kind": "bank_account", "last_four": "0007"}, "the bank account ending 0007"),
+        ({"kind": "paypal"}, "PayPal"),
+    ],
+)
+def test_how_a_method_stands_within_a_sentence(method: dict[str, Any], name: str) -> None:
+    assert payment_method.mention(method) == name
+
+
 def test_a_decline_we_do_not_understand_is_not_explained_away() -> None:
     assert declines.reason("card_expired") == "the card has expired"
     assert declines.reason("a-code-of-tomorrow") == "the bank declined the payment"

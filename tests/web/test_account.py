@@ -264,7 +264,7 @@ def test_invited_person_joins_and_gets_no_account_of_their_own(ada: Visitor, app
     bob.get(path)
     bob.submit({"email": "bob@example.com", "password": PASSWORD}, action="/sign-in")
     bob.submit(action="/acceptance")
-    assert bob.get("/account").heading == "You are a viewer of Ada Byron"
+    assert bob.get("/account").heading == "You are a viewer of the account Ada Byron"
     assert conn.execute("select count(*) as n from accounts").fetchone() == {"n": 1}
     assert bob.get(path, status=404).heading == "This invitation cannot be used here"
 
@@ -274,7 +274,7 @@ def test_first_sign_in_shows_waiting_invitations(ada: Visitor, app: Flask) -> No
     bob = Visitor(app)
     assert bob.sign_in("bob@example.com").heading == "One invitation waits for you"
     bob.submit(action="/accounts")
-    assert bob.get("/account").heading == "You are an owner of Bob Noyce"
+    assert bob.get("/account").heading == "You are an owner of the account Bob Noyce"
 
 
 def test_forwarded_invitation_opens_nothing(ada: Visitor, app: Flask, conn: Conn) -> None:
@@ -317,7 +317,7 @@ def test_changed_role_signs_the_person_out(ada: Visitor, app: Flask, conn: Conn)
     assert account
     member = sign_in(app, "bob@example.com", role="viewer", account_id=account["account_id"])
     bob = wear(Visitor(app), member)
-    assert bob.get("/account").heading == "You are a viewer of Ada Byron"
+    assert bob.get("/account").heading == "You are a viewer of the account Ada Byron"
     ada.get(f"/account/members/{member.user_id}")
     page = ada.submit({"role": "billing"}, action="/role")
     assert page.shows("Some Body is billing now.")
@@ -364,7 +364,7 @@ def test_switching_accounts_stays_within_ones_own(app: Flask, conn: Conn) -> Non
     visitor = wear(Visitor(app), mine)
     visitor.get("/account")
     visitor.post("/account/choice", {"account_id": str(second["id"])})
-    assert visitor.get("/account").heading == "You are a viewer of Second"
+    assert visitor.get("/account").heading == "You are a viewer of the account Second"
     visitor.post("/account/choice", {"account_id": str(theirs.account_id)}, status=404)
     visitor.post("/account/choice", {"account_id": "x"}, status=404)
-    assert visitor.get("/account").heading == "You are a viewer of Second"
+    assert visitor.get("/account").heading == "You are a viewer of the account Second"

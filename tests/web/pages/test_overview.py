@@ -194,7 +194,10 @@ def test_old_data_says_how_old_it_is(world: World, as_member: SignIn) -> None:
     world.subscription(member, synced_at=world.now - timedelta(days=4))
     world.conn.execute("delete from billing.sync_runs")
 
-    assert as_member(member).get("/").shows("4 days ago")
+    page = as_member(member).get("/")
+
+    assert page.shows("4 days ago")
+    assert page.shows("This page may be out of date.")
 
 
 def test_a_full_comparison_makes_old_rows_fresh(world: World, as_member: SignIn) -> None:

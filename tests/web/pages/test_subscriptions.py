@@ -62,6 +62,22 @@ def test_an_ended_one_keeps_its_invoices(world: World, as_member: SignIn) -> Non
     assert not page.shows("What you can do")
 
 
+def test_one_that_was_cancelled_says_first_until_when_it_runs(world: World, as_member: SignIn) -> None:
+    member = world.member()
+    end = world.in_days(12)
+    row = world.subscription(
+        member,
+        status="non_renewing",
+        scheduled_cancellation_on=end,
+        current_term_ends_on=end,
+        next_billing_on=None,
+    )
+
+    page = as_member(member).get(f"/subscriptions/{row['id']}")
+
+    assert page.heading == f"Team runs until {end:%B} {end.day}, {end.year}"
+
+
 def test_a_paused_one_says_so_first_and_where_to_turn(world: World, as_member: SignIn) -> None:
     """Pausing is not offered in these settings, so resuming is the merchant's to do."""
     member = world.member()
@@ -80,9 +96,30 @@ def test_the_page_of_an_act_says_when_zoho_is_away(world: World, as_member: Sign
     person = as_member(member)
     words = "The billing system is not answering right now."
 
-    assert not person.get(f"/subscriptions/{row['id']}/{act}").shows(words)
+    there = f"/subscriptions/{row['id']}/{act}"
+    assert not person.get(there).shows(words)
     world.zoho_away()
-    assert person.get(f"/subscriptions/{row['id']}/{act}").shows(words)
+    closed = person.get(there)
+    assert closed.shows(words)
+    assert [button.get_text(strip=True) for button in closed.soup.select("main button")] == []
+
+
+def test_an_act_that_was_sent_while_zoho_is_away_keeps_its_answers_and_its_button(
+    world: World, as_member: SignIn
+) -> None:
+    member = world.member()
+    row = world.subscription(member)
+    person = as_member(member)
+    person.get(f"/subscriptions/{row['id']}/cancellation")
+    world.zoho_away()
+
+    refused = person.submit({"reason": "Too many features."}, button="Cancel", status=422)
+
+    assert refused.shows("Nothing was")
+    assert (
+        refused.soup.find("textarea", attrs={"name": "reason"}).get_text(strip=True) == "Too many features."
+    )
+    assert refused.form(button="Cancel the subscription")
 
 
 def test_a_viewer_is_offered_no_act(world: World, as_member: SignIn) -> None:
