@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 FLAGS = [
@@ -27,6 +27,7 @@ PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 900}
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
+RUN_AXE = "options => axe.run(options).then(told => told.violations)"
 TOO_WIDE = "(d => d ? d.scrollWidth - d.clientWidth : 0)(document.documentElement)"
 WATCH_CSP = """
 window.__violations = [];
@@ -74,12 +75,11 @@ class Tab:
         """
         if not self.javascript:
             return []
-        # axe runs through the debugger, which the page's CSP does not bind
-        found = (
-            Axe()
-            .run(self.page, options={"runOnly": list(rules) or AXE_TAGS, "resultTypes": ["violations"]})
-            .response["violations"]
-        )
+        # axe runs through the debugger, which the page's CSP does not bind; once a document, for it is big
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE_SCRIPT)
+        options = {"runOnly": list(rules) or AXE_TAGS, "resultTypes": ["violations"]}
+        found = self.page.evaluate(RUN_AXE, options)
         return [
             f"{rule['id']} ({rule['impact']}): {rule['help']}: "
             + "; ".join(node["html"][:160] for node in rule["nodes"][:3])
