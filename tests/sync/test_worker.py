@@ -108,8 +108,10 @@ def test_a_delivery_is_applied_at_once_and_sigterm_ends_the_worker(
     until(lambda: state_of(conn, "e1") == "applied", seconds=10, what="the delivery")
 
     # JOB-07: what it has in hand is done before it goes.
-    sandbox.faults(api={"slow": 1.0, "slow_s": [1, 1]})
-    deliver(services, subject_of(sandbox), "e2")
+    subject = subject_of(sandbox)
+    itself = {"path": f"/subscriptions/{subject.zoho_id}"}
+    sandbox.faults(api={"slow": 1.0, "slow_s": [1, 1], "match": itself})
+    deliver(services, subject, "e2")
     until(lambda: state_of(conn, "e2") == "applying", what="the worker to begin")
     assert worker.popen is not None
     worker.popen.terminate()
