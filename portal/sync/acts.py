@@ -116,8 +116,9 @@ def _change_plan(services: "Services", intent: Intent) -> Result:
 def _find_changed(services: "Services", intent: Intent) -> Result | None:
     found = services.zoho.fetch_subscription(intent.subject_zoho_id)
     choice = Choice.from_json(intent.request["choice"])
-    if intent.request["end_of_term"]:
-        return {} if found.has_scheduled_change and _is_scheduled(services, intent, choice) else None
+    if intent.request["end_of_term"] and found.has_scheduled_change:
+        return {} if _is_scheduled(services, intent, choice) else None
+    # Also of a change for the end of the term: it has come meanwhile, or Zoho did not wait (in a trial).
     addons = sorted((addon.code, addon.quantity) for addon in found.addons)
     wanted = sorted((code, Decimal(quantity)) for code, quantity in choice.addons)
     is_there = (

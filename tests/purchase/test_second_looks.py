@@ -102,6 +102,22 @@ def test_a_change_that_staff_planned_is_not_the_one_asked_for(owner: Shopper) ->
     assert states(owner, "change_plan") == ["abandoned"]
 
 
+def test_a_planned_change_that_has_come_meanwhile_is_done(owner: Shopper) -> None:
+    """CONV-04: lost at the very end of the term; a second try would be told that it is there already."""
+    (row,) = owner.rows("select id, zoho_id from billing.subscriptions")
+    noun = f"/subscriptions/{row['id']}/plan-change"
+    owner.visitor.get(noun, query_string={"plan": "starter-m", "quantity": 1, "when": "end"})
+    lose_answers(owner, "PUT")
+    owner.visitor.submit(action=noun)
+    owner.sandbox.control("faults", {})
+    arrived = {"plan": {"plan_code": "starter-m", "quantity": 1}, "addons": [], "end_of_term": False}
+    owner.services.zoho.change_plan(row["zoho_id"], arrived)
+
+    resolve(owner)
+
+    assert states(owner, "change_plan") == ["done"]
+
+
 def test_a_scheduled_change_without_details_holds_up_no_subscription(
     owner: Shopper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
