@@ -14,6 +14,7 @@ from portal.services import Services
 # stands in front of the framework comes before the guard, which puts the believed proxies in front of it.
 SHARED = (
     "portal.webhooks.shortcut",
+    "portal.web.bodies",
     "portal.web.headers",
     "portal.web.static_files",
     "portal.web.current",

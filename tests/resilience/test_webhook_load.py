@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import statistics
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import count
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -120,3 +123,16 @@ def test_wh_13_ten_thousand_forgeries_leave_nothing_and_hold_up_nobody(
     assert said <= minutes + 2
     # The genuine ones are all of one object, so they cost a read now and then; forgeries cost none.
     assert rows(stack, "select count(*) from billing.zoho_calls") - asked <= 10 * len(genuine)
+
+
+def test_wh_03_slow_bodies_stop_no_page(stack: Stack) -> None:
+    """Twenty connections announce a body and send one byte of it."""
+    address = urlsplit(stack.portal_url)
+    head = f"POST {PATH} HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Length: 100\r\n\r\n{{"
+    with ExitStack() as held:
+        for _ in range(20):
+            line = socket.create_connection((address.hostname, address.port), timeout=20)
+            held.callback(line.close)
+            line.sendall(head.encode())
+        for _ in range(5):
+            assert requests.get(f"{stack.portal_url}/sign-in", timeout=5).status_code == 200
