@@ -31,7 +31,7 @@ from tests.harness.processes import Stack, stack
 from tests.harness.worlds import World
 from tests.journeys.album import forms, papers, staff_rows
 from tests.journeys.album.camera import Camera, slug
-from tests.journeys.album.scenes import SCENES, Scene
+from tests.journeys.album.scenes import SCENES, Scene, old_copy
 from tests.journeys.test_every_page import NOBODY, kind, links
 
 
@@ -127,9 +127,10 @@ class Studio:
         self.world.zoho_away()
         with chromium.visitor(self.browser) as tab:
             self._wear(tab, scene)
-            self._take(
-                tab, album, {**scene.paths, "plans": "/plans", "checkout": "/checkouts/new?plan=team-m"}
-            )
+            own = scene.paths["subscription"]
+            acts = {name: f"{own}/{name}" for name in ("cancellation", "plan-change?plan=team-y")}
+            buying = {"plans": "/plans", "checkout": "/checkouts/new?plan=team-m"}
+            self._take(tab, album, {**scene.paths, **acts, **buying})
         with chromium.visitor(self.browser) as tab:
             sign_in(tab.page, self.portal.portal_url, STAFF)
             self._take(tab, album, {"staff": "/admin"})
@@ -182,6 +183,8 @@ def albums(studio: Studio) -> dict[str, Callable[[str], None]]:
         "papers": studio.papers,
         **{name: partial(studio.scene, make) for name, make in SCENES.items()},
         "staff": studio.staff,
+        # these two change what every account sees
+        "old-copy": partial(studio.scene, old_copy),
         "zoho-away": studio.zoho_away,
     }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 from playwright.sync_api import expect
 
@@ -272,13 +273,79 @@ def test_a_bank_payment_under_way_is_shown_and_left_alone(somebody: Callable[[st
 
 
 @pytest.fixture
-def both(make_app: Callable[..., Flask], stack: Stack, browser: Browser) -> Iterator[list[Someone]]:
+def both(
+    make_app: Callable[..., Flask], stack: Stack, browser: Browser, request: pytest.FixtureRequest
+) -> Iterator[list[Someone]]:
     """Two people at once, one with JavaScript and one without: what waits for the clock waits once."""
+    name = request.node.name.split("_")[2]
     with (
         chromium.visitor(browser) as modern,
         chromium.visitor(browser, javascript=False) as plain,
     ):
-        yield [person(make_app, stack, tab, "late").come_in().buy() for tab in (modern, plain)]
+        yield [person(make_app, stack, tab, name).come_in().buy() for tab in (modern, plain)]
+
+
+def test_what_is_old_and_what_is_closed_is_said_until_it_is_over(both: list[Someone], stack: Stack) -> None:
+    """Point 7: the stale banner on reading pages, the banner of an absent Zoho on the page of each act."""
+    _grow_old(both, stack)
+    _lose_zoho(both, stack)
+
+
+def _grow_old(both: list[Someone], stack: Stack) -> None:
+    """The copy says that it is old, until it was compared."""
+    words = "This page may be out of date."
+    with psycopg.connect(stack.database_url, autocommit=True) as conn:
+        for table in ("subscriptions", "invoices"):
+            conn.execute(f"update billing.{table} set synced_at = synced_at - interval '4 days'")
+        conn.execute("update billing.sync_runs set started_at = started_at - interval '4 days'")
+    for who in both:
+        for path in ("/", "/subscriptions", "/invoices"):
+            who.go(path)
+            who.expect(words)
+            who.expect("4 days ago")
+        who.tab.assert_clean()
+    stack.portal("reconcile")
+    for who in both:
+        who.go("/")
+        assert not who.reads(words)
+
+
+def _lose_zoho(both: list[Someone], stack: Stack) -> None:
+    """The page of each act is closed, before anything is filled in; afterwards the act is done."""
+    stack.sandbox.faults(api={"503": 1.0})
+    until(lambda: _meets_silence(both[0]), seconds=60, what="the portal to leave Zoho alone")
+    for who in both:
+        own_subscription(who)
+        own = who.page.url.removeprefix(stack.portal_url)
+        acts = [f"{own}/{act}" for act in ("cancellation", "plan-change?plan=team-y", "payment-method")]
+        for path in (*acts, "/checkouts/new?plan=scale-m", "/plans"):
+            who.go(path)
+            who.expect(SILENT)
+            main = who.page.get_by_role("main")
+            assert set(main.get_by_role("button").all_inner_texts()) <= {"Update amounts"}, path
+            assert main.locator("a.button").count() == 0, path
+            who.tab.assert_clean()
+    stack.sandbox.faults()
+    with psycopg.connect(stack.database_url, autocommit=True) as conn:  # the half minute is over
+        conn.execute("update billing.call_budget set breaker_until = now()")
+    for who in both:
+        own_subscription(who)
+        who.follow("Cancel")
+        assert not who.reads(SILENT)
+        who.page.get_by_label("At the end").check()
+        who.press("Cancel the subscription")
+        who.expect("Your subscription is cancelled.")
+
+
+SILENT = "The billing system is not answering right now."
+
+
+def _meets_silence(who: Someone) -> bool:
+    """Ask for something that needs Zoho; tell whether the portal knows by now that it is away."""
+    who.go("/payment-methods")
+    if not who.reads(SILENT):
+        who.press("Add a card or bank account")
+    return who.reads(SILENT)
 
 
 def test_a_renewal_declines_mails_come_on_their_days_and_stop_when_it_is_paid(both: list[Someone]) -> None:

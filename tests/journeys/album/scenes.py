@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 from tests.harness.worlds import Member, Row, World
 
@@ -271,6 +272,18 @@ def one_invoice(world: World) -> Scene:
     return Scene(member, {"overview": "/", "invoices": "/invoices", "invoice": f"/invoices/{invoice['id']}"})
 
 
+def old_copy(world: World) -> Scene:
+    """Nothing was compared with Zoho for four days."""
+    member = world.member("old@example.com")
+    then = world.now - timedelta(days=4)
+    world.conn.execute("update billing.sync_runs set started_at = %s where started_at > %s", [then, then])
+    row = world.subscription(member, synced_at=then)
+    invoice = world.invoice(member, synced_at=then, subscription_zoho_ids=[row["zoho_id"]])
+    here = f"/invoices/{invoice['id']}"
+    more = {"invoices": "/invoices", "invoice": here, "payment": f"{here}/payment"}
+    return Scene(member, {**of_subscription(row), **more})
+
+
 def expiring_card(world: World) -> Scene:
     member = world.member("expiring@example.com")
     soon = world.day.replace(day=1)
@@ -299,6 +312,40 @@ def viewer(world: World) -> Scene:
     cookie = world.session(guest.user_id, owner.account_id)
     looks = Member(guest.user_id, owner.account_id, owner.customer_zoho_id, cookie)
     return Scene(looks, {**of_subscription(row), "refused": f"/subscriptions/{row['id']}/cancellation"})
+
+
+def viewer_first_day(world: World) -> Scene:
+    """May look where nothing was bought yet."""
+    member = world.member("early-viewer@example.com", role="viewer")
+    return Scene(member, {"overview": "/", "plans": "/plans"})
+
+
+def second_purchase(world: World) -> Scene:
+    """About to buy something while another purchase is not finished."""
+    scene = _checkout(world, "open")
+    return Scene(scene.member, {**scene.paths, "second": "/checkouts/new?plan=scale-m"})
+
+
+def paid_twice(world: World) -> Scene:
+    """Two payment pages were open, and both were paid; and a third that was left."""
+    purchase = uuid4()
+    scene = _checkout(world, "completed", purchase_id=purchase, confirmed_at=world.now)
+    row = world.put(
+        "checkouts",
+        {
+            "account_id": scene.member.account_id,
+            "user_id": scene.member.user_id,
+            "kind": "new_subscription",
+            "key": f"key-{next(world.ids)}",
+            "choice": {"plan": "scale-m", "quantity": "1", "addons": [], "coupon": ""},
+            "choice_hash": "other",
+            "quoted": {"plan_name": "Scale", "now": "199.00", "currency": "USD"},
+            "state": "completed",
+            "purchase_id": purchase,
+            "confirmed_at": world.now,
+        },
+    )
+    return Scene(scene.member, {"first": scene.paths["completed"], "second": f"/checkouts/{row['id']}"})
 
 
 def _checkout(world: World, state: str, **columns: object) -> Scene:
@@ -367,6 +414,7 @@ SCENES: dict[str, Callable[[World], Scene]] = {
     "many-invoices": many_invoices,
     "one-invoice": one_invoice,
     "expiring-card": expiring_card,
+    "viewer-first-day": viewer_first_day,
     "viewer": viewer,
     "checkout-preparing": _in_state(_checkout, "preparing"),
     "checkout-preparing-late": _in_state(_checkout, "preparing", problem="Zoho did not answer."),
@@ -375,6 +423,8 @@ SCENES: dict[str, Callable[[World], Scene]] = {
     "checkout-confirming": _in_state(_checkout, "confirming"),
     "checkout-failed": _in_state(_checkout, "failed"),
     "checkout-cancelled": _in_state(_checkout, "cancelled"),
+    "checkout-second": second_purchase,
+    "checkout-paid-twice": paid_twice,
     "checkout-expired": _in_state(_checkout, "expired"),
     "act-unknown": _in_state(_act, "unknown"),
     "act-done": _in_state(_act, "done"),
