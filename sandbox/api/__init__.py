@@ -47,7 +47,7 @@ MODULES = (
     transactions,
     unbilled_charges,
 )
-PREFIX = "/billing/v1/"
+PREFIX = "/billing/v1"
 LOG = logging.getLogger("sandbox.api")
 
 

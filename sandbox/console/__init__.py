@@ -15,6 +15,7 @@ def register(app: Flask) -> None:
         app.register_blueprint(part.blueprint)
     app.jinja_env.filters |= {"money": words.money, "moment": words.moment, "day": words.day}
     app.jinja_env.filters |= {"status_kind": words.status_kind, "plainly": words.plainly}
+    app.jinja_env.filters |= {"squeeze": words.squeeze, "about": words.about}
     app.jinja_env.filters |= {"pretty": words.pretty, "real_time": words.real_time}
     app.context_processor(surroundings)
     app.add_url_rule("/", "front", front)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
@@ -14,7 +16,7 @@ from sandbox.world import current
 
 blueprint = Blueprint("console_acts", __name__, url_prefix="/console")
 
-# what acts ask for, by the words of their manuals; only the fields that an act knows are read
+# what acts ask for, by the words of their manuals
 FIELDS = (
     ("customer_id", "Customer id"),
     ("into", "Into the customer id"),
@@ -43,7 +45,17 @@ FIELDS = (
 
 @blueprint.get("/acts")
 def show() -> ResponseReturnValue:
-    return render_template("console/acts.html", acts=acts.ACTS, fields=FIELDS)
+    """Every act; the one that was chosen shows its form."""
+    kind = request.args.get("kind", "")
+    chosen = kind if kind in acts.ACTS else ""
+    return render_template("console/acts.html", acts=acts.ACTS, kind=chosen, fields=asked_by(chosen))
+
+
+def asked_by(kind: str) -> list[tuple[str, str]]:
+    """The fields that an act's manual names before its colon, with their words."""
+    act = acts.ACTS.get(kind)
+    named = set(re.findall(r"[a-z_]+", (act.__doc__ or "").partition(": ")[0].lower())) if act else set()
+    return [(name, words) for name, words in FIELDS if name in named]
 
 
 @blueprint.post("/acts")

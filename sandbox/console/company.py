@@ -11,6 +11,7 @@ from sandbox.console import offers
 from sandbox.console.shell import PER_PAGE, page_number
 from sandbox.control.state import counts, rendered
 from sandbox.control.state import listed as all_of
+from sandbox.engine import methods
 from sandbox.store import Doc, Tx
 from sandbox.supabase_auth import demo_totp_code
 from sandbox.webhooks import schedule
@@ -67,8 +68,13 @@ def shown(kind: str, subject_id: str) -> ResponseReturnValue:
             abort(404)
         subject = rendered(world, tx, kind, doc)
         below = {name: _below(world, tx, name, column, subject_id) for name, column in BELOW[kind]}
+        held = methods.of_customer(tx, subject_id) if kind == "customers" else []
     return render_template(
-        f"console/{KINDS[kind]}.html", subject=subject, below=below, acts=offers.of(kind, subject)
+        f"console/{KINDS[kind]}.html",
+        subject=subject,
+        below=below,
+        acts=offers.of(kind, subject),
+        methods=[offers.method(doc) for doc in held],
     )
 
 

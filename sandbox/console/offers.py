@@ -36,6 +36,21 @@ def customer(subject: Doc) -> list[Offer]:
     ]
 
 
+def method(doc: Doc) -> Doc:
+    """A customer's payment method: its words, its use, and what staff can do with it."""
+    card = doc["type"] == "card"
+    known = {"card_id" if card else "account_id": doc["method_id"]}
+    ending = f"ending {doc['last_four']}"
+    expiry = f", {doc['expiry_month']:02d}/{doc['expiry_year']}" if card else ""
+    use = "primary" if doc.get("is_primary") else "backup" if doc.get("is_backup") else "saved"
+    acts = [Offer("next_charge_declines", "Decline its next charge", known)]
+    acts += [Offer("expire_card", "Let it expire", known)] if card else []
+    acts += [Offer("make_backup", "Make it the backup", known)] if use == "saved" else []
+    acts.append(Offer("delete_card", "Delete", known))
+    words = f"{'Card' if card else 'Bank account'} {ending}{expiry}"
+    return {"words": words, "id": doc["method_id"], "use": use, "acts": acts}
+
+
 def subscription(subject: Doc) -> list[Offer]:
     known = {"subscription_id": subject["subscription_id"]}
     offers = [Offer("delete_subscription", "Delete; its invoices stay", known)]

@@ -35,6 +35,22 @@ def moment(value: Any) -> str:
     return f"{when.day} {when:%b %Y, %H:%M:%S}".removesuffix(":00")
 
 
+def squeeze(value: Any) -> str:
+    """A docstring in one line."""
+    return " ".join(str(value or "").split())
+
+
+def about(event: Any) -> str:
+    """What an event is about: its first object's number, or its last digits, and whose it is."""
+    record: dict[str, Any] = next(iter(event.get("data", {}).values()), {})
+    names = ("subscription_number", "invoice_number", "creditnote_number", "payment_number", "number")
+    number = next((str(record[name]) for name in names if record.get(name)), "")
+    digits = record.get("last_four_digits")
+    whose = record.get("customer_name") or record.get("customer", {}).get("display_name", "")
+    what = number or (f"ending {digits:0>4}" if digits is not None else "")
+    return ", ".join(each for each in (what, whose) if each)
+
+
 def day(value: Any) -> str:
     """A date: 4 Mar 2027."""
     try:

@@ -135,7 +135,9 @@ def delete_subscription(world: World, tx: Tx, asked: Doc) -> Doc:
 
 
 def edit_customer(world: World, tx: Tx, asked: Doc) -> Doc:
-    """customer_id and any field of a customer: change it (no event tells of it)."""
+    """customer_id and any field of a customer, such as display_name or email: change it (no event tells
+    of it).
+    """
     body = {key: value for key, value in asked.items() if key not in ("kind", "customer_id")}
     return render.customer(
         world, tx, customers.update(world, tx, fields.required(asked, "customer_id"), body)
@@ -179,7 +181,7 @@ def make_backup(world: World, tx: Tx, asked: Doc) -> Doc:
 
 
 def next_charge_declines(world: World, tx: Tx, asked: Doc) -> Doc:
-    """Reason (do_not_honor if none), card_id (any card if none): the next charge is refused, once."""
+    """Reason (do_not_honor if none), card_id or account_id (any if none): refuse the next charge, once."""
     reason = fields.choice(asked, "reason", tuple(gateway.MESSAGES), "do_not_honor")
     if method_id := fields.string(asked, "card_id") or fields.string(asked, "account_id"):
         doc = methods.get(tx, method_id)

@@ -9,13 +9,13 @@ from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
 from sandbox import events
+from sandbox.api.paging import Page
 from sandbox.envelope import failed, ok
 from sandbox.store import Doc, Tx
 from sandbox.webhooks import endpoints, schedule
 from sandbox.world import World, current
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/billing/v1")
-MOST = 200
 
 
 @blueprint.get("/events")
@@ -106,12 +106,8 @@ def _days(world: World) -> dict[str, Any]:
 
 
 def _paging() -> tuple[int, int]:
-    return _number("page", 1, 1_000_000), _number("per_page", MOST, MOST)
-
-
-def _number(name: str, default: int, most: int) -> int:
-    text = request.args.get(name, "")
-    return min(max(int(text), 1), most) if text.isdecimal() and text.isascii() else default
+    asked = Page.asked()
+    return asked.number, asked.size
 
 
 def _moment(stamp: str) -> int:

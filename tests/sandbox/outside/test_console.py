@@ -119,11 +119,40 @@ def test_invoice_adds_up_on_its_page(bench: Bench) -> None:
     assert total == invoice["total"]
 
 
-def test_form_of_all_acts_asks_for_what_their_manuals_name(bench: Bench) -> None:
-    form = {each["name"] for each in page(bench, "/console/acts").select("form.card input")}
-    manuals = " ".join(act.__doc__ or "" for act in acts.ACTS.values())
-    named = re.findall(r"\b[a-z]+(?:_[a-z]+)+\b|\bon\b|\binto\b", manuals)
-    assert set(named) - form == {"do_not_honor"}, "a reason, not a field"
+def test_form_of_an_act_asks_for_what_its_manual_names(bench: Bench) -> None:
+    offered = {a["href"] for a in page(bench, "/console/acts").select("dl.facts a")}
+    assert offered == {f"/console/acts?kind={kind}" for kind in acts.ACTS}
+    for kind, act in acts.ACTS.items():
+        form = {each["name"] for each in page(bench, f"/console/acts?kind={kind}").select("form.card input")}
+        manual = (act.__doc__ or "").lower()
+        named = set(re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", manual)) - {"do_not_honor"}  # a reason, no field
+        assert named <= form, kind
+        assert all(re.search(rf"\b{name}\b", manual) for name in form - {"kind", "from"}), kind
+
+
+def test_act_that_was_refused_leads_back_to_its_form(bench: Bench) -> None:
+    form = {"kind": "void_invoice", "invoice_id": "7", "from": "/console/acts?kind=void_invoice"}
+    answer = bench.client.post("/console/acts", data=form)
+    assert answer.location.startswith("/console/acts?kind=void_invoice&wrong=Not%20done.%20Invoice")
+
+
+def test_customer_shows_payment_methods_with_what_staff_can_do(bench: Bench) -> None:
+    card = bench.control("state?kind=cards")["cards"][0]
+    address = f"/console/customers/{card['customer_id']}"
+    shown = page_rules.words(page(bench, address).main)
+    assert f"Card ending {card['last_four_digits']}" in shown
+    assert card["card_id"] in shown
+
+    form = {"kind": "delete_card", "card_id": card["card_id"], "from": address}
+    assert post(bench, "/console/acts", **form) == "Done."
+    assert "Nothing on file." in page_rules.words(page(bench, address).main)
+
+
+def test_events_say_what_they_are_about(bench: Bench) -> None:
+    sub = bench.control("state?kind=subscriptions")["subscriptions"][0]
+    about = f"{sub['subscription_number']}, {sub['customer']['display_name']}"
+    shown = [page_rules.words(row) for row in page(bench, "/console/events?page=2").select("tbody tr")]
+    assert any("subscription_created" in row and about in row for row in shown)
 
 
 def test_message_does_not_lead_away_from_the_console(bench: Bench) -> None:
