@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     dunning_retries: int = Field(default=3, ge=1, le=3)
     dunning_gaps: list[int] = Field(default=[5, 5, 3], min_length=1)
     dunning_final: Literal["keep", "unpaid", "cancel"] = "cancel"
+    dunning_final_invoice: Literal["open", "written_off", "void"] = "open"
+    deleted_method: Literal["stays_online", "goes_offline"] = "stays_online"
     ach_days: int = Field(default=15, ge=0)
     ach_days_elsewhere: int = Field(default=4, ge=0)
     backup_method: Literal["ignored", "charged"] = "ignored"
@@ -63,6 +65,8 @@ class Settings(BaseSettings):
     message_language: Literal["en", "es", "zh"] = "en"
     number_drift: Literal["live", "spec"] = "live"
     whole_money: Literal["integer", "float"] = "integer"
+    no_scheduled_changes: Literal["refused", "empty"] = "refused"
+    hosted_numeric_id: Literal["refused", "accepted"] = "refused"
     hosted_list_key: Literal["hosted_pages", "hostedpages"] = "hosted_pages"
     invoice_event: Literal["invoice_notification", "invoice_created", "both"] = "invoice_notification"
 

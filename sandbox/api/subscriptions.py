@@ -38,7 +38,6 @@ STATUSES: dict[str, dict[str, Any]] = {
     "EXPIRED": {"status": "expired"},
     "TRIAL_EXPIRED": {"status": "trial_expired"},
     "CREATION_FAILED": {"status": "creation_failed"},
-    "PAUSED": {"status": "paused"},
 }
 MODES: dict[str, dict[str, Any]] = {
     "SubscriptionMode.ONLINE": {"auto": 1},
@@ -122,6 +121,8 @@ def reactivate(world: World, tx: Tx, subscription_id: str) -> Response:
 def scheduled(world: World, tx: Tx, subscription_id: str) -> Response:
     """The subscription as it will be at the end of the term."""
     fresh = changes.preview(world, tx, subscriptions.get(tx, subscription_id))
+    if fresh is None and world.settings.no_scheduled_changes == "empty":
+        return ok(subscription={})
     if fresh is None:
         raise refused("There are no scheduled changes for the subscription.")
     subscriptions.reprice(tx, fresh)

@@ -43,8 +43,10 @@ def squeeze(value: Any) -> str:
 def about(event: Any) -> str:
     """What an event is about: its first object's number, or its last digits, and whose it is."""
     record: dict[str, Any] = next(iter(event.get("data", {}).values()), {})
-    names = ("subscription_number", "invoice_number", "creditnote_number", "payment_number", "number")
+    names = ("subscription_number", "invoice_number", "creditnote_number", "number")
     number = next((str(record[name]) for name in names if record.get(name)), "")
+    if record.get("payment_number"):  # a bare 13 says nothing
+        number = f"payment {record['payment_number']}"
     digits = record.get("last_four_digits")
     whose = record.get("customer_name") or record.get("customer", {}).get("display_name", "")
     what = number or (f"ending {digits:0>4}" if digits is not None else "")

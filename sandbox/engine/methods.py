@@ -130,12 +130,17 @@ def update_card(
 def delete(
     world: World, tx: Tx, method_id: str, kind: str | None = None, customer_id: str | None = None
 ) -> None:
-    """Remove a method here and at the gateway.  Subscriptions that used it stay as they are and will fail
-    to charge.
+    """Remove a method here and at the gateway.  Whether subscriptions that used it stay online, and fail to
+    charge, is a switch.
     """
+    from sandbox.engine import subscriptions
+
     doc = get(tx, method_id, kind, customer_id)
     doc["status"] = "deleted"
     save(world, tx, doc)
+    if world.settings.deleted_method == "goes_offline":
+        for sub in tx.find("subscriptions", where={"method_id": method_id}):
+            subscriptions.save(world, tx, sub | {"method_id": "", "auto_collect": False})
     if doc["type"] == "card":
         announce.method(world, tx, "card_deleted", doc)
     announce.method(world, tx, "payment_method_deleted", doc)

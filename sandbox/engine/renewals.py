@@ -191,7 +191,7 @@ def _next_retry(world: World, tx: Tx, sub: Doc, today: date) -> None:
         next_at = dates.add(today, gaps[min(retry, len(gaps) - 1)], "days").isoformat()
         sub["dunning"] = sub["dunning"] | {"retry": retry, "next_at": next_at}
         return
-    sub.pop("dunning")
+    _give_up(world, tx, sub.pop("dunning")["invoice_id"])
     final = world.settings.dunning_final
     if final == "cancel":
         end(world, tx, sub, "cancelled_from_dunning", "subscription_cancelled")
@@ -200,6 +200,15 @@ def _next_retry(world: World, tx: Tx, sub: Doc, today: date) -> None:
         announce.subscription(world, tx, "subscription_unpaid", sub)
     else:
         sub["status"] = "live"
+
+
+def _give_up(world: World, tx: Tx, invoice_id: str) -> None:
+    """What becomes of the invoice that no retry could collect."""
+    wanted, invoice = world.settings.dunning_final_invoice, invoices.get(tx, invoice_id)
+    if wanted == "written_off":
+        invoices.write_off(world, tx, invoice, "All retries failed.")
+    elif wanted == "void":
+        invoices.void(world, tx, invoice)
 
 
 def end(world: World, tx: Tx, sub: Doc, status: str, event_type: str, source: str = "user") -> None:

@@ -45,7 +45,7 @@ def get(hostedpage_id: str) -> Response:
     """Flat, without a wrapper; `data` stays empty until the page has succeeded."""
     world = current()
     with world.store.read() as tx:
-        page = pages.get(tx, hostedpage_id)
+        page = pages.get(tx, hostedpage_id, by_number=world.settings.hosted_numeric_id == "accepted")
         return ok(
             "success",
             **pages.shown(world, page),

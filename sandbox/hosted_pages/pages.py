@@ -56,10 +56,10 @@ def save(tx: Tx, doc: Doc) -> None:
     tx.put(KIND, doc["hostedpage_id"], doc, created=doc["created"], number=doc["decrypted_hosted_page_id"])
 
 
-def get(tx: Tx, hostedpage_id: str) -> Doc:
-    """A page by its opaque id; the numeric one is accepted too, which nobody has proven either way."""
+def get(tx: Tx, hostedpage_id: str, *, by_number: bool = False) -> Doc:
+    """A page by its opaque id; with `by_number` also by the numeric one."""
     doc = tx.get(KIND, hostedpage_id)
-    if doc is None and hostedpage_id.isdigit():
+    if doc is None and by_number and hostedpage_id.isdigit():
         found = tx.find(KIND, where={"number": hostedpage_id}, limit=1) if tx.count(KIND) else []
         doc = found[0] if found else None
     if doc is None:

@@ -69,6 +69,8 @@ def test_3_6_acts_outside_the_specs(company: Company) -> None:
     company.put(f"/subscriptions/{id_}", change)
     assert company.delete(f"/subscriptions/{id_}/scheduledchanges")["code"] == 0
     assert company.refused("GET", f"/subscriptions/{id_}/scheduledchanges")[0] == 400
+    company.switch(no_scheduled_changes="empty")
+    assert company.get(f"/subscriptions/{id_}/scheduledchanges")["subscription"] == {}
 
 
 def test_6_1_an_invoice_can_be_had_as_pdf_and_tells_its_activities(company: Company) -> None:
@@ -81,3 +83,11 @@ def test_6_1_an_invoice_can_be_had_as_pdf_and_tells_its_activities(company: Comp
     company.post(f"/invoices/{invoice_id}/email", {"to_mail_ids": ["rosa@example.com"]})
     activities = company.get(f"/invoices/{invoice_id}/recentactivities")["activities"]
     assert [each["description"] for each in activities] == ["Invoice emailed."]
+
+
+def test_4_5_whether_the_numeric_id_finds_a_hosted_page_is_a_switch(company: Company) -> None:
+    page = company.post("/hostedpages/addpaymentmethod", {"customer_id": company.customer()})["hostedpage"]
+    path = f"/hostedpages/{page['decrypted_hosted_page_id']}"
+    assert company.refused("GET", path)[:2] == (404, 1002)
+    company.switch(hosted_numeric_id="accepted")
+    assert company.get(path)["hostedpage_id"] == page["hostedpage_id"]

@@ -518,11 +518,6 @@ def test_facts_4_7_the_last_gateway_named_holds_the_card(merchant: Merchant) -> 
     assert [card["payment_gateway"] for card in cards] == ["stripe", "authorize_net"]
 
 
-def test_the_numeric_id_finds_the_page_too(merchant: Merchant, page: Json) -> None:
-    read = merchant.get(f"/hostedpages/{page['decrypted_hosted_page_id']}")
-    assert read["hostedpage_id"] == page["hostedpage_id"]
-
-
 def test_an_address_typed_on_the_page_becomes_the_customers_when_there_is_none(merchant: Merchant) -> None:
     customer = merchant.customer()
     pay(

@@ -26,6 +26,8 @@ MATTERS: dict[str, list[Any]] = {
     "dunning_retries": [3, 1, 2],
     "dunning_gaps": [[5, 5, 3], [1], [7, 2, 1]],
     "dunning_final": ["cancel", "keep", "unpaid"],
+    "dunning_final_invoice": ["open", "written_off", "void"],
+    "deleted_method": ["stays_online", "goes_offline"],
     "ach_days": [15, 0],
     "ach_days_elsewhere": [4, 0],
     "backup_method": ["ignored", "charged"],
@@ -40,6 +42,7 @@ MATTERS: dict[str, list[Any]] = {
     "message_language": ["en", "es", "zh"],
     "number_drift": ["live", "spec"],
     "whole_money": ["integer", "float"],
+    "no_scheduled_changes": ["refused", "empty"],
     "hosted_list_key": ["hosted_pages", "hostedpages"],
     "invoice_event": ["invoice_notification", "invoice_created", "both"],
     "u1_webhook_retries": ["growing", "none"],
@@ -83,6 +86,8 @@ MATTERS: dict[str, list[Any]] = {
 _OWN = "where the sandbox's process listens and keeps its files: no word of its answers"
 _AUTH = "of the Supabase Auth stand-in, which is no part of Zoho: the portal's sign-in has tests of its own"
 CANNOT_MATTER: dict[str, str] = {
+    "oauth_bearer": "the portal says `Zoho-oauthtoken`, which every value takes",
+    "hosted_numeric_id": "the portal reads a hosted page by the opaque id that it was given",
     "host": _OWN,
     "port": _OWN,
     "data": _OWN,

@@ -47,6 +47,33 @@ def test_the_last_retry_ends_as_the_organisation_wants(
     assert company.subscription(failing)["status"] == status
 
 
+@pytest.mark.parametrize(
+    ("wanted", "status", "open_amount"),
+    [("open", "overdue", 52.92), ("written_off", "paid", 0), ("void", "void", 0)],
+)
+def test_6_4_the_invoice_that_no_retry_collected_is_left_written_off_or_void(
+    company: Company, failing: str, wanted: str, status: str, open_amount: float
+) -> None:
+    company.switch(dunning_final_invoice=wanted)
+    company.go_to("2027-06-16")
+    invoice = company.invoices(failing)[-1]
+    assert (invoice["status"], invoice["balance"]) == (status, open_amount)
+    assert company.subscription(failing)["status"] == "cancelled_from_dunning"
+
+
+@pytest.mark.parametrize(("wanted", "online"), [("stays_online", True), ("goes_offline", False)])
+def test_5_5_a_method_deleted_at_the_customer_leaves_its_subscription_online_by_switch(
+    company: Company, wanted: str, online: bool
+) -> None:
+    company.switch(deleted_method=wanted)
+    sub = company.subscribe()
+    company.delete(f"/customers/{sub['customer_id']}/cards/{sub['card']['card_id']}")
+    after = company.subscription(sub["subscription_id"])
+    assert (after["auto_collect"], "card" in after) == (online, False)
+    company.go_to(sub["next_billing_at"])
+    assert company.subscription(sub["subscription_id"])["status"] == ("dunning" if online else "live")
+
+
 def test_an_unpaid_subscription_does_not_renew_until_it_is_paid(company: Company, failing: str) -> None:
     company.switch(dunning_final="unpaid")
     company.go_to("2027-08-10")
