@@ -37,9 +37,9 @@ PLANS = (
     ("analytics-y", "Analytics yearly", "290", "years", 0, "0", "analytics"),
 )
 ADDONS = (
-    ("seat-m", "Extra seat", "9", "recurring", "months", ("team-m", "starter-m", "scale-m")),
-    ("seat-y", "Extra seat (yearly)", "90", "recurring", "years", ("team-y", "starter-y", "scale-y")),
-    ("storage-m", "Extra storage", "5", "recurring", "months", ("team-m", "starter-m", "scale-m")),
+    ("seat-m", "Extra seat", "9", "recurring", "monthly", ("team-m", "starter-m", "scale-m")),
+    ("seat-y", "Extra seat (yearly)", "90", "recurring", "yearly", ("team-y", "starter-y", "scale-y")),
+    ("storage-m", "Extra storage", "5", "recurring", "monthly", ("team-m", "starter-m", "scale-m")),
     ("onboarding", "Onboarding session", "250", "one_time", "", ()),
 )
 COUPONS = (

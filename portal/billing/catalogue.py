@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 from portal.billing.interval import Interval
+from portal.billing.pricing import BY_THE_UNIT, Pricing
 from portal.errors import Refused
 
 MAX_QUANTITY = 10_000
@@ -53,6 +54,11 @@ class Addon:
     plan_codes: frozenset[str]
     tax_percentage: Decimal | None
     is_active: bool
+    pricing: Pricing = BY_THE_UNIT
+
+    def amount(self, quantity: int) -> Decimal | None:
+        """Return what so many cost before tax; None where its brackets do not tell."""
+        return self.pricing.amount(self.price, quantity)
 
     def fits(self, plan: Plan) -> bool:
         """Tell whether this may be bought with ``plan`` (same product, allowed, same interval unit)."""
@@ -81,6 +87,9 @@ class Coupon:
     plan_codes: frozenset[str]
     addon_codes: frozenset[str]
     applies_to_all_addons: bool
+    # Zoho's words for more than a list of codes: "none" for plans; "all_recurring", "all_onetime" for addons.
+    plans_word: str = ""
+    addons_word: str = ""
 
     def refusal(self, plan: Plan, today: date) -> str | None:
         """Say why this coupon cannot be used with ``plan`` today, or None when it can."""
@@ -93,6 +102,17 @@ class Coupon:
         if not self._covers(plan):
             return f"The code {self.code} is not valid for {plan.name}. Remove it or choose another plan."
         return None
+
+    def discounts_plan(self) -> bool:
+        """Tell whether the plan itself gets cheaper, and not its addons only."""
+        return self.plans_word != "none"
+
+    def discounts_addon(self, code: str, *, is_recurring: bool) -> bool:
+        """Tell whether this addon gets cheaper."""
+        by_kind = {"all_recurring": is_recurring, "all_onetime": not is_recurring, "none": False}
+        if self.addons_word in by_kind:
+            return by_kind[self.addons_word]
+        return self.applies_to_all_addons or code in self.addon_codes
 
     def _is_used_up(self) -> bool:
         limit = self.max_redemption
@@ -175,13 +195,15 @@ class Catalogue:
             raise Refused("That plan is no longer offered. Choose another one.")
         if not 1 <= choice.quantity <= MAX_QUANTITY:
             raise Refused(f"Enter a quantity between 1 and {MAX_QUANTITY}.")
-        addons = tuple((self._addon(code, plan), quantity) for code, quantity in choice.addons)
+        addons = tuple((self._addon(code, plan, quantity), quantity) for code, quantity in choice.addons)
         return Selection(choice, plan, addons, self._coupon(choice.coupon_code, plan, today))
 
-    def _addon(self, code: str, plan: Plan) -> Addon:
+    def _addon(self, code: str, plan: Plan, quantity: int) -> Addon:
         addon = self.addons.get(code)
         if addon is None or not addon.fits(plan):
             raise Refused(f"That addon cannot be bought with {plan.name}. Open the plan again.")
+        if addon.amount(quantity) is None:
+            raise Refused(f"{addon.name} is not sold in this quantity. Choose another one.")
         return addon
 
     def _coupon(self, code: str, plan: Plan, today: date) -> Coupon | None:

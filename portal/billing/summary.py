@@ -11,10 +11,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from portal.billing.catalogue import Coupon, Plan, Selection
+from portal.billing.catalogue import Addon, Coupon, Plan, Selection
 from portal.money import Money
 
 _PERCENT = Decimal(100)
+_ONCE = "once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +105,17 @@ class _Part(NamedTuple):
     tax_percentage: Decimal | None
     note: str
     addon_code: str = ""
+    # Where it is not the price times the quantity.
+    amount: Decimal | None = None
 
 
 def _first_lines(selection: Selection) -> list[_Part]:
     plan = selection.plan
     parts = _recurring_lines(selection)
     if plan.setup_fee:
-        parts.insert(1, _Part("Setup fee", 1, plan.setup_fee, plan.tax_percentage, "once"))
+        parts.insert(1, _Part("Setup fee", 1, plan.setup_fee, plan.tax_percentage, _ONCE))
     parts += [
-        _Part(addon.name, quantity, addon.price, addon.tax_percentage, "once", addon.code)
-        for addon, quantity in selection.addons
-        if not addon.is_recurring
+        _addon_part(addon, quantity, _ONCE) for addon, quantity in selection.addons if not addon.is_recurring
     ]
     return parts
 
@@ -122,12 +123,13 @@ def _first_lines(selection: Selection) -> list[_Part]:
 def _recurring_lines(selection: Selection) -> list[_Part]:
     plan, per = selection.plan, selection.plan.interval.per
     parts = [_Part(plan.name, selection.choice.quantity, plan.price, plan.tax_percentage, per)]
-    parts += [
-        _Part(addon.name, quantity, addon.price, addon.tax_percentage, per, addon.code)
-        for addon, quantity in selection.addons
-        if addon.is_recurring
-    ]
+    parts += [_addon_part(addon, quantity, per) for addon, quantity in selection.addons if addon.is_recurring]
     return parts
+
+
+def _addon_part(addon: Addon, quantity: int, note: str) -> _Part:
+    amount = addon.amount(quantity)
+    return _Part(addon.name, quantity, addon.price, addon.tax_percentage, note, addon.code, amount)
 
 
 def _bill(parts: list[_Part], selection: Selection, *, discounted: bool) -> Bill:
@@ -136,9 +138,10 @@ def _bill(parts: list[_Part], selection: Selection, *, discounted: bool) -> Bill
     flat_left = Money(Decimal(0) if coupon is None or coupon.is_percentage else coupon.value, currency)
     lines = []
     for part in parts:
-        total = (Money(part.price, currency) * part.quantity).rounded()
+        amount = part.price * part.quantity if part.amount is None else part.amount
+        total = Money(amount, currency).rounded()
         discount = Money(Decimal(0), currency)
-        if coupon is not None and _is_covered(coupon, part.addon_code):
+        if coupon is not None and _is_covered(coupon, part):
             discount, flat_left = _discount(coupon, total, flat_left)
         tax = (total - discount) * ((part.tax_percentage or Decimal(0)) / _PERCENT)
         price = Money(part.price, currency)
@@ -146,10 +149,10 @@ def _bill(parts: list[_Part], selection: Selection, *, discounted: bool) -> Bill
     return Bill(tuple(lines), currency, selection.plan.tax_name)
 
 
-def _is_covered(coupon: Coupon, addon_code: str) -> bool:
-    if not addon_code:
-        return True
-    return coupon.applies_to_all_addons or addon_code in coupon.addon_codes
+def _is_covered(coupon: Coupon, part: _Part) -> bool:
+    if not part.addon_code:
+        return coupon.discounts_plan()
+    return coupon.discounts_addon(part.addon_code, is_recurring=part.note != _ONCE)
 
 
 def _discount(coupon: Coupon, total: Money, flat_left: Money) -> tuple[Money, Money]:

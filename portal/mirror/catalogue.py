@@ -8,6 +8,7 @@ from typing import Any
 from portal import clock
 from portal.billing.catalogue import Addon, Catalogue, Coupon, Plan
 from portal.billing.interval import Interval
+from portal.billing.pricing import pricing_from
 from portal.db.transaction import Conn
 from portal.mirror import bundle
 from portal.mirror.situation import away_until
@@ -29,6 +30,7 @@ select
   (select coalesce(jsonb_agg(jsonb_build_object(
       'code', a.code, 'name', a.name, 'product', a.product_zoho_id, 'description', a.description,
       'price', a.price::text, 'type', a.type, 'interval_unit', a.interval_unit, 'unit', a.unit,
+      'scheme', a.pricing_scheme, 'brackets', a.raw -> 'price_brackets',
       'plan_codes', case when a.applies_to_all_plans then '{}'::text[] else a.plan_codes end,
       'tax_percentage', coalesce(a.tax_percentage, t.percentage)::text, 'status', a.status)
       order by a.name), '[]')
@@ -38,7 +40,8 @@ select
       'code', c.code, 'name', c.name, 'product', c.product_zoho_id, 'by', c.discount_by,
       'value', c.discount_value::text, 'redemption', c.redemption_type, 'duration', c.duration,
       'max', c.max_redemption, 'count', c.redemption_count, 'expires_on', c.expires_on,
-      'status', c.status,
+      'status', c.status, 'plans_word', coalesce(c.raw ->> 'apply_to_plans', ''),
+      'addons_word', coalesce(c.raw ->> 'apply_to_addons', ''),
       'plan_codes', case when c.applies_to_all_plans then '{}'::text[] else c.plan_codes end,
       'addon_codes', c.addon_codes, 'all_addons', c.applies_to_all_addons)), '[]')
     from billing.coupons c where c.gone_at is null and c.code = any (%(coupons)s)) as coupons,
@@ -124,6 +127,7 @@ def _addon(item: dict[str, Any]) -> Addon:
         plan_codes=frozenset(item["plan_codes"]),
         tax_percentage=_decimal(item["tax_percentage"]),
         is_active=_is_active(item["status"]),
+        pricing=pricing_from(item["scheme"], item["brackets"]),
     )
 
 
@@ -143,4 +147,6 @@ def _coupon(item: dict[str, Any]) -> Coupon:
         plan_codes=frozenset(item["plan_codes"]),
         addon_codes=frozenset(item["addon_codes"]),
         applies_to_all_addons=item["all_addons"],
+        plans_word=item["plans_word"],
+        addons_word=item["addons_word"],
     )

@@ -198,7 +198,8 @@ def _running(situation: Situation) -> Running:
         coupon_code=row["coupon_code"],
         has_scheduled_change=row["has_scheduled_change"],
         can_prorate=raw.get("can_prorate") is not False,
-        is_simple_pricing=(row["pricing_scheme"] or "unit") in ("unit", "flat"),
+        is_simple_pricing=(row["pricing_scheme"] or "unit") in ("unit", "flat")
+        and all(_is_simple(situation, addon["code"]) for addon in row["addons"]),
         is_inclusive_tax=raw.get("is_inclusive_tax") is True,
         rounds_tax_once=raw.get("tax_rounding") in (None, "", "entity_level"),
     )
@@ -222,7 +223,14 @@ def _target(selection: Selection) -> Target:
         one_time=tuple(item for addon, item in chosen if not addon.is_recurring),
         setup_fee=plan.setup_fee,
         coupon_code=selection.choice.coupon_code,
+        is_simple_pricing=all(addon.pricing.is_simple for addon, _ in selection.addons),
     )
+
+
+def _is_simple(situation: Situation, code: str) -> bool:
+    """Whether an addon that is running costs so much each; one that is sold no more is taken for one."""
+    addon = situation.catalogue.addons.get(code)
+    return addon is None or addon.pricing.is_simple
 
 
 def _percentage(plan: Plan | None, raw: dict[str, Any]) -> Decimal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -11,8 +12,9 @@ import pytest
 
 from portal import clock
 from portal.db import transaction
-from portal.sync import acts, checkouts, refresh
+from portal.sync import acts, catalogue, checkouts, refresh
 from portal.zoho import spending
+from portal.zoho.calls import Call
 from tests.harness.people import later
 from tests.purchase.conftest import DECLINED, Shopper, pay_at
 
@@ -50,6 +52,36 @@ def test_the_summary_names_every_line_now_and_later(shopper: Shopper) -> None:
         "$234.36",
     ):
         assert page.shows(said), said
+
+
+@pytest.mark.parametrize("scheme", ["volume", "tier", "package"])
+def test_an_addon_in_brackets_is_charged_as_shown(shopper: Shopper, scheme: str) -> None:
+    """The summary computes what Zoho then bills, whatever the pricing scheme."""
+    zoho = shopper.services.zoho
+    product = zoho.fetch_plan("team-m").product_zoho_id
+    body = {
+        "addon_code": "calls",
+        "name": "Calls",
+        "unit_name": "call",
+        "pricing_scheme": scheme,
+        "price_brackets": [
+            {"start_quantity": 1, "end_quantity": 10, "price": 5},
+            {"start_quantity": 11, "end_quantity": 100, "price": 3},
+        ],
+        "type": "recurring",
+        "interval_unit": "monthly",
+        "product_id": product,
+    }
+    zoho._caller.ask(Call("POST", "/addons", body=body))
+    catalogue.refresh_all(shopper.services, source="reconcile")
+    offered = shopper.visitor.get("/checkouts/new", query_string={"plan": "team-m"})
+    assert offered.shows("The price depends on the quantity.")
+
+    shopper.buy("team-m", quantity=1, **{"addon:calls": 12})
+
+    quoted = shopper.checkouts()[0]["quoted"]["now"]
+    (invoice,) = shopper.rows("select total from billing.invoices")
+    assert invoice["total"] == Decimal(quoted)
 
 
 def test_a_double_click_opens_one_page(shopper: Shopper) -> None:

@@ -8,6 +8,7 @@ import pytest
 from portal.billing import summary
 from portal.billing.catalogue import Addon, Catalogue, Choice, Coupon, Plan, UnknownCoupon
 from portal.billing.interval import Interval
+from portal.billing.pricing import pricing_from
 from portal.errors import Refused
 from portal.money import Money
 
@@ -175,3 +176,74 @@ def test_saving_compares_the_price_of_a_month() -> None:
     yearly = plan("team-y", "490", interval=Interval(1, "years"))
     assert summary.saving_percent(plan(), yearly) == 16
     assert summary.saving_percent(yearly, plan()) is None
+
+
+BRACKETS = [
+    {"start_quantity": 1, "end_quantity": 10, "price": 5},
+    {"start_quantity": "11", "end_quantity": 50, "price": "4.50"},
+    {"start_quantity": 51, "end_quantity": "", "price": 3.25},
+]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "quantity", "amount"),
+    [
+        ("unit", 60, "120"),
+        ("volume", 10, "50"),
+        ("volume", 11, "49.50"),
+        ("volume", 60, "195"),
+        ("tier", 10, "50"),
+        ("tier", 11, "54.50"),
+        ("tier", 60, "262.50"),
+        ("package", 7, "5"),
+        ("package", 60, "3.25"),
+    ],
+)
+def test_an_addon_costs_what_its_scheme_says(scheme: str, quantity: int, amount: str) -> None:
+    """addons.yml: the first bracket's price times the quantity is true of one scheme in four."""
+    calls = addon("calls", "2", pricing=pricing_from(scheme, BRACKETS))
+    choice = Choice("team-m", 1, (("calls", quantity),))
+    selection = Catalogue({"team-m": plan()}, {"calls": calls}, {}, {}).select(choice, TODAY)
+    costs = summary.of_purchase(selection, TODAY)
+    assert costs.now.lines[1].total == Money(Decimal(amount), "USD")
+    assert costs.later.sub_total == Money(49 + Decimal(amount), "USD")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "brackets", "quantity"),
+    [
+        ("volume", BRACKETS[:2], 51),
+        ("tier", [BRACKETS[0], BRACKETS[2]], 60),
+        ("package", [{"end_quantity": 5, "price": 9}], 6),
+        ("volume", [{"start_quantity": 1, "price": ""}], 1),
+        ("stairstep", BRACKETS, 1),
+        ("tier", None, 1),
+    ],
+)
+def test_what_brackets_do_not_tell_is_refused_not_guessed(
+    scheme: str, brackets: object, quantity: int
+) -> None:
+    calls = addon("calls", "2", pricing=pricing_from(scheme, brackets))  # type: ignore[arg-type]
+    catalogue = Catalogue({"team-m": plan()}, {"calls": calls}, {}, {})
+    with pytest.raises(Refused, match="not sold in this quantity"):
+        catalogue.select(Choice("team-m", 1, (("calls", quantity),)), TODAY)
+
+
+@pytest.mark.parametrize(
+    ("words", "discounts"),
+    [
+        ({}, ["4.90", "0.90", "25.00"]),
+        ({"plans_word": "none"}, ["0", "0.90", "25.00"]),
+        ({"addons_word": "all_recurring", "applies_to_all_addons": False}, ["4.90", "0.90", "0"]),
+        ({"addons_word": "all_onetime", "applies_to_all_addons": False}, ["4.90", "0", "25.00"]),
+        ({"addons_word": "none", "applies_to_all_addons": False}, ["4.90", "0", "0"]),
+        ({"addons_word": "select", "applies_to_all_addons": False}, ["4.90", "0", "0"]),
+    ],
+)
+def test_a_coupon_discounts_what_zohos_words_say(words: dict[str, object], discounts: list[str]) -> None:
+    """coupons.yml: all, none or selected plans; all, recurring, one-time, selected or no addons."""
+    sold = {"seat": addon("seat", "9"), "setup": addon("setup", "250", is_recurring=False)}
+    given = {"TEN": coupon("TEN", "10", **({"applies_to_all_addons": True} | words))}
+    choice = Choice("team-m", 1, (("seat", 1), ("setup", 1)), "TEN")
+    costs = summary.of_purchase(Catalogue({"team-m": plan()}, sold, given, {}).select(choice, TODAY), TODAY)
+    assert [line.discount.amount for line in costs.now.lines] == [Decimal(one) for one in discounts]

@@ -20,7 +20,11 @@ from portal.zoho.payloads.base import (
     Whole,
     named,
     rows_from,
+    text_from,
 )
+
+# A recurring addon is billed "monthly" where a plan is billed every so many "months" (addons.yml, plans.yml).
+_UNITS = {"daily": "days", "weekly": "weeks", "monthly": "months", "yearly": "years"}
 
 
 class Product(Payload):
@@ -108,7 +112,14 @@ class Addon(Payload):
         price = row.get("price", first)
         plans = _codes(row.get("plans"), "plan_code")
         zoho_id = row.get("addon_id") or row.get("addon_code")
-        return {**row, "zoho_id": zoho_id, "price": price, "plan_codes": plans}
+        unit = text_from(row.get("interval_unit"))
+        return {
+            **row,
+            "zoho_id": zoho_id,
+            "price": price,
+            "plan_codes": plans,
+            "interval_unit": _UNITS.get(unit, unit),
+        }
 
     @property
     def brackets(self) -> list[Bracket]:
