@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 import requests
 
+from tests.harness.hosted_page import pay_at
 from tests.harness.outside import OutsideVisitor
 from tests.harness.people import sign_in
 from tests.harness.processes import until
-from tests.purchase.conftest import pay_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.harness.hosted_page import pay_at
 from tests.harness.outside import OutsideVisitor
 from tests.harness.people import PASSWORD, mailed_links
 from tests.harness.processes import until
-from tests.purchase.conftest import pay_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from portal.sync import catalogue
+from tests.harness.hosted_page import GOOD, pay_at
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -18,26 +19,6 @@ if TYPE_CHECKING:
     from portal.services import Services
     from tests.harness.processes import Sandbox
     from tests.visitor import Page, Visitor
-
-GOOD, DECLINED = "4111111111111111", "4000000000000002"
-
-
-def pay_at(page_url: str, number: str = GOOD, **changed: str) -> requests.Response:
-    """Fill in the hosted page as a person would and press its button; redirects are not followed."""
-    form = {
-        "act": "pay",
-        "method": "card",
-        "card_number": number,
-        "card_name": "Bob Noyce",
-        "expiry": "08 / 39",
-        "cvv": "123",
-        "street": "1 Main Street",
-        "city": "Boston",
-        "state": "MA",
-        "zip": "02101",
-        "country": "U.S.A",
-    }
-    return requests.post(page_url, data=form | changed, allow_redirects=False, timeout=20)
 
 
 @dataclass

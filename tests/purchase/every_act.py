@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from portal.sync import refresh
+from tests.harness.hosted_page import pay_at
 from tests.harness.people import follow, mailed_links, sign_in, totp
-from tests.purchase.conftest import Shopper, pay_at
+from tests.purchase.conftest import Shopper
 
 # The rooms of customers; what other rooms take is signing in, the webhook, and staff's.
 ROOMS = ("account", "plans", "subscriptions", "invoices", "payment_methods")

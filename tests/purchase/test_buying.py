@@ -15,8 +15,9 @@ from portal.db import transaction
 from portal.sync import acts, catalogue, checkouts, refresh
 from portal.zoho import spending
 from portal.zoho.calls import Call
+from tests.harness.hosted_page import DECLINED, pay_at
 from tests.harness.people import later
-from tests.purchase.conftest import DECLINED, Shopper, pay_at
+from tests.purchase.conftest import Shopper
 
 if TYPE_CHECKING:
     from tests.harness.processes import Sandbox

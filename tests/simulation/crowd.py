@@ -14,6 +14,7 @@ from portal.db.transaction import as_web
 from portal.people import sessions
 from portal.people.sessions import Visit
 from tests.harness import people
+from tests.harness.hosted_page import pay_at
 from tests.simulation.browser import Browser, Form, forms_of
 from tests.simulation.history import History
 from tests.simulation.options import Options
@@ -187,20 +188,7 @@ class Crowd:
         if self.dice.random() < 0.25:
             return
         act = "cancel" if self.dice.random() < 0.1 else "pay"
-        form = {
-            "act": act,
-            "method": "card",
-            "card_number": self.dice.choice(CARDS),
-            "card_name": "Some Body",
-            "expiry": "08 / 39",
-            "cvv": "123",
-            "street": "1 Main Street",
-            "city": "Boston",
-            "state": "MA",
-            "zip": "02101",
-            "country": "U.S.A",
-        }
-        answer = requests.post(page_url, data=form, allow_redirects=False, timeout=30)
+        answer = pay_at(page_url, self.dice.choice(CARDS), act=act)
         self.history.note(f"{email} at the hosted page: {act} {answer.status_code}")
         target = urlsplit(answer.headers.get("Location", ""))
         if target.path.startswith("/checkouts/") and self.dice.random() < 0.6:

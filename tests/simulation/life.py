@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import requests
 
 from portal.sync import feed, refresh
+from tests.harness.hosted_page import DECLINED, GOOD, pay_at
 from tests.simulation import compare
 from tests.simulation import options as drawn
 from tests.simulation.browser import Form, forms_of
@@ -20,21 +21,8 @@ from tests.simulation.run import Play, calm
 from tests.simulation.stage import EMAILS, Stage
 
 ADA, BOB, _ = EMAILS
-GOOD, DECLINED = "4111111111111111", "4000000000000002"
 DAY_S = 86_400
 CHANGED = 409
-CARD = {
-    "act": "pay",
-    "method": "card",
-    "card_name": "Some Body",
-    "expiry": "08 / 39",
-    "cvv": "123",
-    "street": "1 Main Street",
-    "city": "Boston",
-    "state": "MA",
-    "zip": "02101",
-    "country": "U.S.A",
-}
 
 
 def live(stage: Stage, switches: dict[str, Any]) -> list[str]:
@@ -205,9 +193,7 @@ class Life:
 
     def hosted(self, email: str, page_url: str, number: str) -> None:
         """Fill in Zoho's page and come back, as the browser is led."""
-        answer = requests.post(
-            page_url, data=CARD | {"card_number": number}, allow_redirects=False, timeout=30
-        )
+        answer = pay_at(page_url, number)
         target = urlsplit(answer.headers.get("Location", ""))
         if target.path:
             back = self.cast.crowd.browsers[email].get(f"{target.path}?{target.query}")
