@@ -8,12 +8,10 @@ from werkzeug.wrappers import Response
 
 from portal.account.forms import EmailChangeForm
 from portal.account.room import blueprint
-from portal.people import refreshing
 from portal.people.auth_errors import EmailTaken, IdentityError
-from portal.people.sessions import LiveSession
 from portal.web import guard, trail
 from portal.web.acting import new_key, once
-from portal.web.current import client_ip, current_services, signed_in_session
+from portal.web.current import access_token, client_ip, current_services, signed_in_session
 from portal.web.pages import page
 from portal.web.visitor_flows import LINK_LASTS, remember, return_address
 
@@ -37,7 +35,7 @@ def change_email() -> Response:
     try:
         with once(form) as is_first:
             if is_first:
-                _ask(live, form.email.data)
+                _ask(form.email.data)
                 trail.record_own("email:change asked", live.person.user_id, is_staff=live.person.is_staff)
     except IdentityError as refusal:
         form.form_errors.append(refusal.message)
@@ -56,9 +54,9 @@ def _show(form: EmailChangeForm) -> Response:
     return page("account/email.html", place="account", form=form)
 
 
-def _ask(live: LiveSession, email: str) -> None:
+def _ask(email: str) -> None:
     services = current_services()
-    token = refreshing.access_token(services.pool, services.keyring, services.auth, live)
+    token = access_token()
     try:
         verifier = services.auth.change_email(
             token, email, return_to=return_address("email-change"), ip=client_ip()

@@ -6,11 +6,11 @@ from werkzeug.wrappers import Response
 from portal.account.forms import PasswordChangeForm
 from portal.account.room import blueprint
 from portal.db.transaction import as_web
-from portal.people import refreshing, sessions
+from portal.people import sessions
 from portal.people.auth_errors import IdentityError, SamePassword, WeakPassword, WrongCredentials
 from portal.people.sessions import LiveSession
 from portal.web import guard, personal_mail, proof, trail
-from portal.web.current import client_ip, current_services, signed_in_session
+from portal.web.current import access_token, client_ip, current_services, signed_in_session
 from portal.web.pages import page
 
 
@@ -45,7 +45,7 @@ def _change(live: LiveSession, present: str, new: str) -> None:
     proven = proof.of_password(live.person.email, present)
     # Proving made a session at the provider that nobody needs.
     services.auth.sign_out(proven.tokens.access, "local")
-    token = refreshing.access_token(services.pool, services.keyring, services.auth, live)
+    token = access_token()
     services.auth.change_password(token, new, ip=client_ip())
     with as_web(services.pool, user_id) as conn:
         sessions.end_all(conn, user_id, reason="password changed", keep=live.id)

@@ -6,10 +6,10 @@ from werkzeug.wrappers import Response
 from portal.account.forms import ProfileForm
 from portal.account.room import blueprint
 from portal.db.transaction import as_web
-from portal.people import refreshing, users
+from portal.people import users
 from portal.people.auth_errors import IdentityError
 from portal.web import guard, trail
-from portal.web.current import current_services, signed_in_session
+from portal.web.current import access_token, current_services, signed_in_session
 from portal.web.pages import page
 
 
@@ -30,7 +30,7 @@ def update_profile() -> Response:
     services, live = current_services(), signed_in_session()
     if form.name.data != live.person.display_name:
         try:
-            token = refreshing.access_token(services.pool, services.keyring, services.auth, live)
+            token = access_token()
             # The provider's copy is the one that the next sign-in brings.
             services.auth.change_name(token, form.name.data)
         except IdentityError as refusal:

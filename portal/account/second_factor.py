@@ -7,11 +7,17 @@ from werkzeug.wrappers import Response
 from portal.account.forms import CodeForm
 from portal.account.room import blueprint
 from portal.db.transaction import as_web
-from portal.people import refreshing, sessions, signing_in, users
+from portal.people import sessions, signing_in, users
 from portal.people.auth_errors import IdentityError
-from portal.people.sessions import LiveSession
 from portal.web import guard, one_time_codes, personal_mail, qr, trail
-from portal.web.current import begin_session, client_ip, current_services, signed_in_session, visit
+from portal.web.current import (
+    access_token,
+    begin_session,
+    client_ip,
+    current_services,
+    signed_in_session,
+    visit,
+)
 from portal.web.pages import page
 from portal.web.visitor_flows import forget, recall, remember
 
@@ -28,8 +34,8 @@ def show_second_factor() -> Response:
 @guard.fresh
 def begin_enrolment() -> Response:
     """Ask the provider for a secret; it is shown once and kept nowhere but in this flow."""
-    services, live = current_services(), signed_in_session()
-    new = services.auth.enroll_factor(_token(live), issuer=services.settings.merchant_name, name="")
+    services = current_services()
+    new = services.auth.enroll_factor(access_token(), issuer=services.settings.merchant_name, name="")
     remember("enrolment", {"factor_id": new.factor_id, "secret": new.secret, "uri": new.uri})
     return redirect(url_for("account.show_enrolment"), 303)
 
@@ -50,15 +56,13 @@ def turn_on() -> Response:
         return _enrolment(form)
     services = current_services()
     try:
-        one_time_codes.claim(services.pool, live.person.user_id, form.code.data)
-        signed_in = services.auth.verify_factor(
-            _token(live), flow["factor_id"], form.code.data, ip=client_ip()
-        )
+        with one_time_codes.trying(services.pool, live.person.user_id, form.code.data):
+            signed_in = services.auth.verify_factor(
+                access_token(), flow["factor_id"], form.code.data, ip=client_ip()
+            )
     except IdentityError as refusal:
-        one_time_codes.record_failure(services.pool, live.person.user_id)
         form.code.errors = [*form.code.errors, refusal.message]
         return _enrolment(form)
-    one_time_codes.record_success(services.pool, live.person.user_id)
     forget("enrolment")
     with as_web(services.pool, live.person.user_id) as conn:
         sessions.end_all(conn, live.person.user_id, reason="second factor turned on", keep=live.id)
@@ -78,7 +82,7 @@ def turn_off() -> Response:
     user_id = live.person.user_id
     if live.person.is_staff:
         raise Forbidden("Staff need a second factor.")
-    token = _token(live)
+    token = access_token()
     for factor_id in services.auth.fetch_identity(token).factor_ids:
         services.auth.unenroll_factor(token, factor_id)
     identity = services.auth.fetch_identity(token)
@@ -91,11 +95,6 @@ def turn_off() -> Response:
             trail.record(conn, "second factor:turned off", object_kind="user", object_id=str(user_id))
     flash("Your second factor is off.")
     return redirect(url_for("account.show"), 303)
-
-
-def _token(live: LiveSession) -> str:
-    services = current_services()
-    return refreshing.access_token(services.pool, services.keyring, services.auth, live)
 
 
 def _enrolment(form: CodeForm) -> Response:

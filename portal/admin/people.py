@@ -65,6 +65,10 @@ def create_lock(user_id: UUID) -> Response:
     if user_id == staff_id():
         raise Refused("You cannot switch your own login off. Ask somebody else of the staff.")
     with _writing() as conn:
+        # Two who switch each other off at the same moment: the second is off already and switches nobody off.
+        users.lock_all(conn, user_id, staff_id())
+        if _get(conn, staff_id()).disabled_at is not None:
+            raise users.Disabled
         users.mark_disabled(conn, _get(conn, user_id).id)
         sessions.end_all(conn, user_id, reason="login switched off")
         note(conn, "user:disabled", "user", str(user_id))

@@ -9,13 +9,18 @@ from uuid import UUID
 from flask import redirect, url_for
 from werkzeug.wrappers import Response
 
-from portal.auth import new_address
 from portal.db.transaction import as_web
 from portal.people import sessions, signing_in
 from portal.people.flows import Kind
 from portal.people.supabase_auth import SignedIn
-from portal.web import trail
-from portal.web.current import begin_session, current_services, current_session, visit
+from portal.web import new_address, trail
+from portal.web.current import (
+    begin_session,
+    begin_visit,
+    current_services,
+    current_session,
+    visit,
+)
 from portal.web.next_page import safe_next
 from portal.web.visitor_flows import remember
 
@@ -40,6 +45,10 @@ def landing(next_page: str | None) -> str:
 
 def _ask_second_factor(signed_in: SignedIn, next_page: str | None, then: Kind | None) -> Response:
     identity = signed_in.identity
+    live = current_session()
+    if live is None or live.person.user_id != identity.user_id:
+        # Half of the proof is shown: it must not lie under a cookie that somebody may have planted (SES-02).
+        begin_visit()
     payload = {
         "access": signed_in.tokens.access,
         "user_id": str(identity.user_id),
@@ -48,7 +57,7 @@ def _ask_second_factor(signed_in: SignedIn, next_page: str | None, then: Kind | 
     }
     if not identity.factor_ids:
         # Staff without a factor get one before they get in (AUT-03).
-        remember("enrolment", payload)
+        remember("first-factor", payload)
         return redirect(url_for("auth.show_enrolment"), 303)
     remember("second-factor", {**payload, "factor_id": identity.factor_ids[0]})
     return redirect(url_for("auth.show_second_factor"), 303)
@@ -69,7 +78,7 @@ def _start(signed_in: SignedIn, next_page: str | None, then: Kind | None) -> Res
         visit(),
         on_new_address=lambda conn, old: recorded.extend(new_address.record(conn, identity, old)),
     )
-    new_address.carry(recorded)
+    new_address.carry(services, recorded)
     begin_session(started.cookie)
     trail.record_own("session:started", identity.user_id, is_staff=identity.is_staff, aal=signed_in.aal)
     if then == "new-password":

@@ -10,22 +10,23 @@ import binascii
 import json
 from typing import Literal, NamedTuple, cast, get_args
 
+import structlog
 from flask import flash, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from portal.auth import new_address
 from portal.auth.arrival import arrive
 from portal.auth.room import blueprint
-from portal.people import refreshing
 from portal.people.auth_errors import IdentityError, LinkExpired
 from portal.people.supabase_auth import LinkKind, SignedIn
 from portal.people.users import Disabled
 from portal.sealing import Unsealable
-from portal.web import guard
-from portal.web.current import client_ip, current_services, current_session
+from portal.web import guard, new_address
+from portal.web.current import access_token, client_ip, current_services, current_session
 from portal.web.forms import query
 from portal.web.pages import page
 from portal.web.visitor_flows import forget, recall
+
+log = structlog.get_logger()
 
 Kind = Literal["sign-up", "magic-link", "password-reset", "email-change", "invitation"]
 TYPES: dict[str, Kind] = {
@@ -110,18 +111,22 @@ def _in_another_browser(link: Link) -> AnyResponse:
         return redirect(url_for("auth.show_sign_in"), 303)
     if link.kind == "email-change":
         flash("Your new address is confirmed.")
-        live, services = current_session(), current_services()
-        if live is not None:
-            token = refreshing.access_token(services.pool, services.keyring, services.auth, live)
-            new_address.take_over(services.auth.fetch_identity(token))
+        if current_session() is not None:
+            services = current_services()
+            new_address.take_over(services, services.auth.fetch_identity(access_token()))
         return redirect(url_for("account.show"), 303)
     raise LinkExpired("Open the link in the browser in which you asked for it, or ask for a new one here.")
 
 
 def _finish_email_change(signed_in: SignedIn) -> AnyResponse:
     """Take over the new address; the session that the link made is not needed."""
-    new_address.take_over(signed_in.identity)
-    current_services().auth.sign_out(signed_in.tokens.access, "local")
+    services = current_services()
+    new_address.take_over(services, signed_in.identity)
+    try:
+        services.auth.sign_out(signed_in.tokens.access, "local")
+    except IdentityError:
+        # The address is changed all the same; we keep no copy of these tokens.
+        log.warning("provider session not ended")
     flash("Your e-mail address is changed.")
     return redirect(url_for("account.show"), 303)
 

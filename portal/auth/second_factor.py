@@ -14,12 +14,12 @@ from portal.auth.arrival import arrive
 from portal.auth.forms import CodeForm, NewPasswordForm
 from portal.auth.room import blueprint
 from portal.db.transaction import as_web
-from portal.people import refreshing, sessions
+from portal.people import sessions
 from portal.people.auth_errors import IdentityError, SamePassword, WeakPassword
 from portal.people.flows import Kind
 from portal.people.users import Disabled
 from portal.web import guard, one_time_codes, personal_mail, qr, trail
-from portal.web.current import client_ip, current_services, signed_in_session
+from portal.web.current import access_token, client_ip, current_services, signed_in_session
 from portal.web.pages import page
 from portal.web.visitor_flows import forget, recall, remember
 
@@ -47,7 +47,7 @@ def verify_second_factor() -> AnyResponse:
 @blueprint.get("/second-factor/enrolment")
 @guard.public
 def show_enrolment() -> AnyResponse:
-    flow = recall("enrolment")
+    flow = recall("first-factor")
     if flow is None:
         return redirect(url_for("auth.show_sign_in"), 303)
     return _enrolment(CodeForm(), flow)
@@ -56,23 +56,23 @@ def show_enrolment() -> AnyResponse:
 @blueprint.post("/second-factor/enrolment")
 @guard.public
 def begin_enrolment() -> AnyResponse:
-    flow = recall("enrolment")
+    flow = recall("first-factor")
     if flow is None:
         return redirect(url_for("auth.show_sign_in"), 303)
     services = current_services()
     new = services.auth.enroll_factor(flow["access"], issuer=services.settings.merchant_name, name="")
-    remember("enrolment", {**flow, "factor_id": new.factor_id, "secret": new.secret, "uri": new.uri})
+    remember("first-factor", {**flow, "factor_id": new.factor_id, "secret": new.secret, "uri": new.uri})
     return redirect(url_for("auth.show_enrolment"), 303)
 
 
 @blueprint.post("/second-factor/enrolment/code")
 @guard.public
 def finish_enrolment() -> AnyResponse:
-    flow = recall("enrolment")
+    flow = recall("first-factor")
     if flow is None or "factor_id" not in flow:
         return redirect(url_for("auth.show_sign_in"), 303)
     form = CodeForm()
-    return _verify(form, flow, "enrolment") if form.validate() else _enrolment(form, flow)
+    return _verify(form, flow, "first-factor") if form.validate() else _enrolment(form, flow)
 
 
 @blueprint.get("/password-reset/new-password")
@@ -95,7 +95,7 @@ def set_new_password() -> AnyResponse:
         return page("auth/new_password.html", form=form)
     services, live = current_services(), signed_in_session()
     try:
-        token = refreshing.access_token(services.pool, services.keyring, services.auth, live)
+        token = access_token()
         services.auth.change_password(token, form.password.data, ip=client_ip())
     except (WeakPassword, SamePassword) as refusal:
         form.password.errors = [*form.password.errors, refusal.message]
@@ -111,13 +111,11 @@ def set_new_password() -> AnyResponse:
 def _verify(form: CodeForm, flow: dict[str, Any], kind: Kind) -> AnyResponse:
     services, code = current_services(), form.code.data
     try:
-        one_time_codes.claim(services.pool, flow["user_id"], code)
-        signed_in = services.auth.verify_factor(flow["access"], flow["factor_id"], code, ip=client_ip())
-        one_time_codes.record_success(services.pool, flow["user_id"])
+        with one_time_codes.trying(services.pool, flow["user_id"], code):
+            signed_in = services.auth.verify_factor(flow["access"], flow["factor_id"], code, ip=client_ip())
         forget(kind)
         return arrive(signed_in, flow["next"] or None, then=flow["then"] or None)
     except (IdentityError, Disabled) as refusal:
-        one_time_codes.record_failure(services.pool, flow["user_id"])
         log.warning("second factor failed", user=flow["user_id"], reason=type(refusal).__name__)
         form.code.errors = [*form.code.errors, refusal.message]
         return _again(form) if kind == "second-factor" else _enrolment(form, flow)

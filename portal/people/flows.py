@@ -13,8 +13,9 @@ from portal.db.transaction import Conn
 from portal.sealing import Keyring, Unsealable
 
 Kind = Literal[
-    "sign-up", "magic-link", "password-reset", "email-change", "second-factor", "new-password", "enrolment"
-]
+    "sign-up", "magic-link", "password-reset", "email-change", "second-factor", "new-password",
+    "first-factor", "enrolment",
+]  # fmt: skip
 
 _STORE = """
 insert into billing.auth_flows (visitor_hash, kind, payload, created_at, expires_at)

@@ -65,6 +65,10 @@ _REVOKE = """
 update billing.invitations set revoked_at = %(now)s
 where id = %(id)s and account_id = %(account_id)s and accepted_at is null and revoked_at is null
 """
+_REVOKE_BY = """
+update billing.invitations set revoked_at = %(now)s
+where account_id = %(account_id)s and invited_by = %(user_id)s and accepted_at is null and revoked_at is null
+"""
 _IS_REVOKED = """
 select exists (select from billing.invitations
                where id = %(id)s and account_id = %(account_id)s and revoked_at is not null) as found
@@ -139,6 +143,11 @@ def is_revoked(conn: Conn, account_id: UUID, invitation_id: UUID) -> bool:
 def revoke(conn: Conn, account_id: UUID, invitation_id: UUID) -> bool:
     given = {"id": invitation_id, "account_id": account_id, "now": clock.now()}
     return conn.execute(_REVOKE, given).rowcount > 0
+
+
+def revoke_by(conn: Conn, account_id: UUID, user_id: UUID) -> None:
+    """Withdraw what somebody offered who may not invite any more: it could be a way back in."""
+    conn.execute(_REVOKE_BY, {"account_id": account_id, "user_id": user_id, "now": clock.now()})
 
 
 def _one(row: dict[str, Any] | None) -> Invitation | None:

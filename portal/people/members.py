@@ -6,7 +6,7 @@ from uuid import UUID
 
 from portal.db.transaction import Conn
 from portal.errors import NotFound, Refused
-from portal.people import sessions
+from portal.people import invitations, sessions
 
 
 class Member(NamedTuple):
@@ -53,19 +53,25 @@ def get(conn: Conn, account_id: UUID, user_id: UUID) -> Member:
 
 
 def store_role(conn: Conn, account_id: UUID, user_id: UUID, role: str) -> None:
-    """Change a role; the person's sessions end, so nothing goes on under the old one (SES-05)."""
+    """Change a role; the person's sessions end, so nothing goes on under the old one (SES-05).
+
+    Whoever is an owner no more has their open invitations withdrawn.
+    """
     _keep_an_owner(conn, account_id, user_id, stays_owner=role == "owner")
     given = {"account_id": account_id, "user_id": user_id, "role": role}
     if not conn.execute(_SET_ROLE, given).rowcount:
         raise NotFound
+    if role != "owner":
+        invitations.revoke_by(conn, account_id, user_id)
     sessions.end_all(conn, user_id, reason="role changed")
 
 
 def remove(conn: Conn, account_id: UUID, user_id: UUID) -> None:
-    """Take somebody out of the account; their sessions end."""
+    """Take somebody out of the account: their sessions end, and so do the invitations they sent."""
     _keep_an_owner(conn, account_id, user_id, stays_owner=False)
     if not conn.execute(_REMOVE, {"account_id": account_id, "user_id": user_id}).rowcount:
         raise NotFound
+    invitations.revoke_by(conn, account_id, user_id)
     sessions.end_all(conn, user_id, reason="membership ended")
 
 

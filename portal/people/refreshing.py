@@ -7,6 +7,7 @@ nobody their session; one that says the session is over ends it here as well.
 """
 
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from portal.db.transaction import Conn, Pool, as_web
 from portal.people import sessions, users
 from portal.people.auth_errors import AuthUnavailable, IdentityError, SessionGone, TokenRefused
 from portal.people.sessions import LiveSession
-from portal.people.supabase_auth import SignedIn, SupabaseAuth
+from portal.people.supabase_auth import Identity, SignedIn, SupabaseAuth
 from portal.sealing import Keyring, Unsealable
 
 log = structlog.get_logger()
@@ -47,12 +48,27 @@ where id = %(id)s and ended_at is null and refreshing_until = %(lease)s
 """
 
 
-def keep_going(pool: Pool, keyring: Keyring, auth: SupabaseAuth, live: LiveSession) -> bool:
+# What follows when the provider has another address for the person, in the commit that keeps it (AUT-07).
+OnNewAddress = Callable[[Conn, Identity, str], object]
+
+
+def _nothing_follows(_conn: Conn, _identity: Identity, _earlier: str) -> None:
+    return
+
+
+def keep_going(
+    pool: Pool,
+    keyring: Keyring,
+    auth: SupabaseAuth,
+    live: LiveSession,
+    *,
+    on_new_address: OnNewAddress = _nothing_follows,
+) -> bool:
     """Renew expired tokens on the way to a page; false if the provider has ended the session."""
     if live.access_expires_at is None or live.access_expires_at > clock.now() or auth.is_resting:
         return True
     try:
-        _refresh(pool, keyring, auth, live, due=clock.now())
+        _refresh(pool, keyring, auth, live, due=clock.now(), then=on_new_address)
     except (SessionGone, TokenRefused):
         return False
     except IdentityError:
@@ -62,7 +78,14 @@ def keep_going(pool: Pool, keyring: Keyring, auth: SupabaseAuth, live: LiveSessi
     return True
 
 
-def access_token(pool: Pool, keyring: Keyring, auth: SupabaseAuth, live: LiveSession) -> str:
+def access_token(
+    pool: Pool,
+    keyring: Keyring,
+    auth: SupabaseAuth,
+    live: LiveSession,
+    *,
+    on_new_address: OnNewAddress = _nothing_follows,
+) -> str:
     """Return a token that works for another minute. Raises :class:`SessionGone`, :class:`AuthUnavailable`."""
     end = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < end:
@@ -75,12 +98,20 @@ def access_token(pool: Pool, keyring: Keyring, auth: SupabaseAuth, live: LiveSes
         due = clock.now() + MARGIN
         if tokens.expires_at > due:
             return tokens.access
-        if not _refresh(pool, keyring, auth, live, due=due):
+        if not _refresh(pool, keyring, auth, live, due=due, then=on_new_address):
             time.sleep(LOOK_SECONDS)
     raise AuthUnavailable
 
 
-def _refresh(pool: Pool, keyring: Keyring, auth: SupabaseAuth, live: LiveSession, *, due: datetime) -> bool:
+def _refresh(
+    pool: Pool,
+    keyring: Keyring,
+    auth: SupabaseAuth,
+    live: LiveSession,
+    *,
+    due: datetime,
+    then: OnNewAddress,
+) -> bool:
     """Refresh if nobody else does; false if somebody else holds the lease."""
     lease, user_id = clock.now() + LEASE, live.person.user_id
     with as_web(pool, user_id) as conn:
@@ -99,11 +130,13 @@ def _refresh(pool: Pool, keyring: Keyring, auth: SupabaseAuth, live: LiveSession
             conn.execute(_RELEASE, {"id": live.id, "lease": lease})
         raise
     with as_web(pool, user_id) as conn:
+        earlier = users.upsert(conn, signed_in.identity)
+        if earlier is not None:
+            then(conn, signed_in.identity, earlier)
         _store(conn, keyring, live.id, signed_in, lease)
     return True
 
 
 def _store(conn: Conn, keyring: Keyring, session_id: UUID, signed_in: SignedIn, lease: datetime) -> None:
-    users.upsert(conn, signed_in.identity)
     columns = sessions.sealed(keyring, session_id, signed_in.tokens)
     conn.execute(_STORE, {**columns, "aal": signed_in.aal, "id": session_id, "lease": lease})

@@ -261,8 +261,9 @@ class SupabaseAuth:
         return SignedIn(identity, claims.session_id, claims.aal, tokens)
 
     def _identity(self, user: provider.User) -> Identity:
-        if user.email is None or user.email_confirmed_at is None:
-            # A project may be set to let people in unconfirmed; the portal does not (AUT-08).
+        if user.email is None or user.email_confirmed_at is None or not user.email.isascii():
+            # A project may be set to let people in unconfirmed; the portal does not (AUT-08). And some
+            # letters beyond ASCII become one of it in lower case: a Kelvin sign's address would be another's.
             raise EmailNotConfirmed
         factors = [factor for factor in user.factors or [] if factor.status == "verified"]
         return Identity(

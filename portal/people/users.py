@@ -36,6 +36,9 @@ from billing.users where id = %(id)s
 """
 _LOCK = _FIND + "for update"
 
+# In the order of their ids, so that two who lock the same rows wait and do not block each other.
+_LOCK_ALL = "select id from billing.users where id = any(%(ids)s) order by id for update"
+
 _STORE_PROFILE = """
 update billing.users
 set display_name = %(display_name)s, locale = %(locale)s, time_zone = %(time_zone)s, updated_at = %(now)s
@@ -106,6 +109,11 @@ def lock(conn: Conn, user_id: UUID) -> User:
     row = conn.execute(_LOCK, {"id": user_id}).fetchone()
     assert row is not None  # noqa: S101 - the caller was let in as this user
     return User(**row)
+
+
+def lock_all(conn: Conn, *user_ids: UUID) -> None:
+    """Hold others off these users until the commit."""
+    conn.execute(_LOCK_ALL, {"ids": list(user_ids)})
 
 
 def find(conn: Conn, user_id: UUID) -> User | None:

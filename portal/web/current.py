@@ -22,6 +22,7 @@ from portal.db.transaction import as_web
 from portal.people import refreshing, sessions
 from portal.people.sessions import LiveSession, Membership, Person, Visit
 from portal.services import Services
+from portal.web import new_address
 
 _WELL_FORMED = re.compile(r"[A-Za-z0-9_-]{43}")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -97,6 +98,18 @@ def signed_in_account() -> Membership:
     return account
 
 
+def access_token() -> str:
+    """Return the provider's token of this session, for an act there. Raises an IdentityError."""
+    services = current_services()
+    return refreshing.access_token(
+        services.pool,
+        services.keyring,
+        services.auth,
+        signed_in_session(),
+        on_new_address=new_address.record,
+    )
+
+
 def visit() -> Visit:
     return Visit(user_agent=request.user_agent.string, ip=client_ip())
 
@@ -133,6 +146,11 @@ def visitor_hash() -> bytes:
     return sessions.hash_of(visitor_cookie())
 
 
+def begin_visit() -> None:
+    """Answer with a new cookie for somebody who is not yet in."""
+    begin_session(sessions.new_cookie())
+
+
 def begin_session(cookie: str) -> None:
     """Answer with the cookie of a session that has just begun."""
     g.new_cookie = cookie
@@ -160,7 +178,9 @@ def _load() -> LiveSession | None:
     kind = "read" if request.method in SAFE_METHODS else "write"
     with as_web(services.pool) as conn:
         live = sessions.find_live(conn, cookie, hit_kind=kind)
-    if live and not refreshing.keep_going(services.pool, services.keyring, services.auth, live):
+    if live and not refreshing.keep_going(
+        services.pool, services.keyring, services.auth, live, on_new_address=new_address.record
+    ):
         return None
     return live
 

@@ -39,10 +39,21 @@ def check_code(_: Form, field: Field) -> None:
         raise ValidationError(CODE_ERROR)
 
 
+def check_ascii(_: Form, field: Field) -> None:
+    """Refuse look-alikes: logins have plain addresses, and a Kelvin sign in lower case is a k (AUT-08)."""
+    if not (field.data or "").isascii():
+        raise ValidationError(EMAIL_ERROR)
+
+
 def email_field(label: str = "E-mail address", *, autocomplete: str = "username") -> Any:
     return EmailField(
         label,
-        validators=[InputRequired(EMAIL_ERROR), Length(max=254, message=EMAIL_ERROR), Email(EMAIL_ERROR)],
+        validators=[
+            InputRequired(EMAIL_ERROR),
+            Length(max=254, message=EMAIL_ERROR),
+            check_ascii,
+            Email(EMAIL_ERROR),
+        ],
         render_kw={"autocomplete": autocomplete, "spellcheck": "false"},
     )
 

@@ -39,6 +39,11 @@ from billing.rate_limits
 where key = %(key)s and window_start >= %(since)s and last_hit_at > %(now)s - %(window)s
 """
 _CLEAR = "delete from billing.rate_limits where key = %(key)s"
+_TAKE_BACK = """
+update billing.rate_limits set hits = hits - 1
+where key = %(key)s and hits > 0
+  and window_start = (select max(window_start) from billing.rate_limits where key = %(key)s)
+"""
 
 
 # AUT-04: an attack spread over many accounts and addresses shows in the sum only. The baseline is what a
@@ -134,6 +139,11 @@ def record_failure_of_anybody(conn: Conn) -> None:
     if usual is not None and hits >= _UNUSUAL_TIMES * usual["usual"]:
         log.error("sign_in_failures_unusual", failures=hits, usual_per_window=round(usual["usual"], 1))
         UNUSUAL.inc()
+
+
+def take_back(conn: Conn, key: str) -> None:
+    """Count one less: it was no failure after all."""
+    conn.execute(_TAKE_BACK, {"key": key})
 
 
 def clear(conn: Conn, key: str) -> None:

@@ -8,6 +8,8 @@ from uuid import uuid4
 
 import pytest
 
+from portal.people.auth_errors import AuthUnavailable
+from portal.people.supabase_auth import SupabaseAuth
 from tests.harness.people import (
     PASSWORD,
     cookie_of,
@@ -130,6 +132,36 @@ def test_an_address_confirmed_in_another_browser_is_taken_over_at_the_next_sign_
     }
 
 
+def test_aut_07_an_address_that_comes_with_new_tokens_is_told_like_any_other(
+    ada: Visitor, app: Flask, sandbox: Sandbox, conn: Conn
+) -> None:
+    """Confirmed elsewhere, it reaches us when the tokens of a session are renewed."""
+    ada.get("/account/email")
+    ada.submit({"email": "countess@example.com"}, action="/account/email")
+    elsewhere = Visitor(app)
+    for to in ("ada@example.com", "countess@example.com"):
+        elsewhere.get(follow(mailed_links(sandbox, to)[0], ada.base_url))
+    conn.execute("update sessions set access_expires_at = now() - interval '1 minute'")
+    ada.get("/account")
+    assert ada.get("/account").shows("countess@example.com")
+    assert notices(conn) == {"ada@example.com", "countess@example.com"}
+
+
+def test_an_address_is_changed_also_when_the_links_session_cannot_be_ended(
+    ada: Visitor, app: Flask, sandbox: Sandbox, conn: Conn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada.get("/account/email")
+    ada.submit({"email": "countess@example.com"}, action="/account/email")
+    for to in ("ada@example.com", "countess@example.com"):
+        ada.get(follow(mailed_links(sandbox, to)[0], ada.base_url))
+    monkeypatch.setattr(SupabaseAuth, "sign_out", unavailable)
+    assert ada.submit(action="/confirmation").shows("Your e-mail address is changed.")
+
+
+def unavailable(*_: Any, **__: Any) -> None:
+    raise AuthUnavailable
+
+
 def notices(conn: Conn) -> set[str]:
     """Who is written to about a change of a login (AUT-07); each mail can be written out."""
     return {
@@ -196,6 +228,16 @@ def test_wrong_code_turns_nothing_on(ada: Visitor, conn: Conn) -> None:
     page = ada.submit({"code": "000000"}, action="/account/second-factor", status=422)
     assert "code" in page.errors()
     assert conn.execute("select has_second_factor from users").fetchone() == {"has_second_factor": False}
+
+
+def test_enrolment_of_the_account_page_is_not_that_of_the_sign_in(ada: Visitor) -> None:
+    """Two flows of one browser: the sign-in's finds nothing of its own and starts over, not a failure."""
+    ada.get("/account/second-factor")
+    ada.submit(action="/account/second-factor/enrolment")
+    token = str(ada.last.soup.find(attrs={"name": "csrf_token"})["value"]) if ada.last else ""
+    for path in ("/second-factor/enrolment", "/second-factor/enrolment/code"):
+        answer = ada.raw("POST", path, data={"csrf_token": token, "code": "000000"})
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in"), path
 
 
 def test_second_factor_can_be_turned_off_again(ada: Visitor, conn: Conn) -> None:
@@ -303,6 +345,30 @@ def test_inviting_again_makes_the_earlier_mail_worthless(ada: Visitor, app: Flas
     first, second = invite(ada, "bob@example.com"), invite(ada, "bob@example.com", "billing")
     bob.get(first, status=404)
     assert bob.get(second).heading == "One invitation waits for you"
+
+
+@pytest.mark.parametrize("act", ["role", "removal"])
+def test_who_is_no_owner_any_more_has_left_no_invitation_open(
+    ada: Visitor, app: Flask, conn: Conn, act: str
+) -> None:
+    """SES-05: an invitation to an address of their own would be a way back in."""
+    me = conn.execute("select account_id from members").fetchone()
+    assert me
+    other = sign_in(app, "other@example.com", account_id=me["account_id"])
+    invite(wear(Visitor(app), other), "another.self@example.com")
+    invite(ada, "bob@example.com")
+    ada.get(f"/account/members/{other.user_id}")
+    ada.submit({"role": "billing"} if act == "role" else {}, action=f"/{act}")
+    waiting = conn.execute("select email from invitations where revoked_at is null").fetchall()
+    assert waiting == [{"email": "bob@example.com"}]
+
+
+def test_an_address_of_look_alikes_is_not_invited(ada: Visitor, conn: Conn) -> None:
+    """AUT-08: in lower case the Kelvin sign is a k, and somebody else's address."""
+    ada.get("/account/members")
+    page = ada.submit({"email": "\N{KELVIN SIGN}en@example.com"}, action="/account/invitations", status=422)
+    assert "email" in page.errors()
+    assert conn.execute("select count(*) as n from invitations").fetchone() == {"n": 0}
 
 
 def test_token_of_an_invitation_is_not_kept(ada: Visitor, conn: Conn) -> None:

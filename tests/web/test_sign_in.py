@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,10 @@ import requests
 
 from portal import clock
 from portal.people import signing_in
-from portal.people.sessions import Visit
+from portal.people.auth_errors import AuthUnavailable, WrongCode
+from portal.people.sessions import Visit, new_cookie
+from portal.web import one_time_codes
+from portal.web.limits import TooMany
 from tests.harness.people import PASSWORD, cookie_of, jar_entry, later, plant, sign_in, signed_in, totp, wear
 from tests.visitor import Visitor
 
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     import psycopg
     from flask import Flask
 
+    from portal.db.transaction import Pool
     from tests.harness.processes import Sandbox
 
     Conn = psycopg.Connection[dict[str, Any]]
@@ -246,6 +251,48 @@ def test_sixth_wrong_code_is_not_even_looked_at(visitor: Visitor) -> None:
         visitor.submit({"code": "000000"}, action="/second-factor", status=422)
     page = visitor.submit({"code": totp()}, action="/second-factor", status=429)
     assert int(page.response.headers["Retry-After"]) > 600
+
+
+def refuse(tried: threading.Barrier) -> None:
+    """Say that the code is wrong, when five have been tried."""
+    tried.wait(20)
+    raise WrongCode
+
+
+def test_many_codes_at_once_are_no_more_than_five(app: Flask, pool: Pool) -> None:
+    """AUT-03 (6.6.3): a try counts from its beginning."""
+    tried = threading.Barrier(5)
+
+    def guess(code: str) -> str:
+        try:
+            with one_time_codes.trying(pool, "somebody", code):
+                refuse(tried)
+        except (WrongCode, TooMany) as refusal:
+            return type(refusal).__name__
+
+    with ThreadPoolExecutor(8) as threads:
+        told = list(threads.map(guess, [f"{number:06d}" for number in range(20)]))
+    assert sorted(told) == ["TooMany"] * 15 + ["WrongCode"] * 5
+
+
+def test_a_provider_that_does_not_answer_costs_no_try(pool: Pool) -> None:
+    """AUT-04: its outage must not keep anybody out for a quarter of an hour."""
+    for _ in range(6):
+        with pytest.raises(AuthUnavailable), one_time_codes.trying(pool, "somebody", "123456"):
+            raise AuthUnavailable
+    with one_time_codes.trying(pool, "somebody", "123456"):
+        pass
+
+
+def test_half_of_a_proof_does_not_lie_under_a_planted_cookie(app: Flask, visitor: Visitor) -> None:
+    """SES-02: who planted the visitor's cookie must not find the step-up there."""
+    planted = new_cookie()
+    plant(visitor, planted)
+    visitor.sign_in("staff@example.com")
+    assert visitor.get("/second-factor").heading == "Enter your code"
+    thief = Visitor(app)
+    plant(thief, planted)
+    assert thief.get("/second-factor").heading == "Sign in"
 
 
 def test_ten_failures_make_an_account_wait_longer_each_time(visitor: Visitor) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from portal.people import users
 from tests.harness.people import PASSWORD, SomeUser, later, sign_in, wear
 from tests.visitor import Visitor
+from tests.web.test_guard import token_for
 
 if TYPE_CHECKING:
     import psycopg
@@ -80,6 +84,33 @@ def test_nobody_switches_their_own_login_off(staff: Visitor, conn: Conn) -> None
     assert row
     staff.get(f"/admin/people/{row['id']}")
     staff.post(f"/admin/people/{row['id']}/lock", status=422)
+
+
+def test_two_of_the_staff_cannot_switch_each_other_off(app: Flask, conn: Conn) -> None:
+    """Both were let in; whoever comes second is off already, or nobody of the staff would be left."""
+    names = ["one@example.com", "two@example.com"]
+    people = [sign_in(app, name, is_staff=True) for name in names]
+    visitors = [wear(Visitor(app), one) for one in people]
+    tokens = [token_for(visitor) for visitor in visitors]
+    both_are_in = threading.Barrier(2)
+
+    def strike(number: int) -> int:
+        data = {"csrf_token": tokens[number]}
+        path = f"/admin/people/{people[1 - number].user_id}/lock"
+        return visitors[number].raw("POST", path, data=data).status_code
+
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as threads:
+        lock_all = users.lock_all
+
+        def together(*who: Any) -> None:
+            both_are_in.wait(20)
+            lock_all(*who)
+
+        patch.setattr(users, "lock_all", together)
+        told = sorted(threads.map(strike, (0, 1)))
+    assert told == [303, 422]
+    off = conn.execute("select count(*) as n from users where disabled_at is not null").fetchone()
+    assert off == {"n": 1}
 
 
 def test_these_acts_ask_staff_who_they_are_once_more(staff: Visitor, person: SomeUser) -> None:

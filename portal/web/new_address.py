@@ -6,19 +6,19 @@ from portal import activity
 from portal.db.transaction import Conn, as_web
 from portal.people import users
 from portal.people.supabase_auth import Identity
+from portal.services import Services
 from portal.sync import acts, customers
 from portal.web import personal_mail
-from portal.web.current import current_services
 
 
-def take_over(identity: Identity) -> None:
+def take_over(services: Services, identity: Identity) -> None:
     """Keep the address that the provider now has for this person."""
     recorded: list[UUID] = []
-    with as_web(current_services().pool, identity.user_id) as conn:
+    with as_web(services.pool, identity.user_id) as conn:
         earlier = users.upsert(conn, identity)
         if earlier is not None:
             recorded = record(conn, identity, earlier)
-    carry(recorded)
+    carry(services, recorded)
 
 
 def record(conn: Conn, identity: Identity, earlier: str) -> list[UUID]:
@@ -36,7 +36,7 @@ def record(conn: Conn, identity: Identity, earlier: str) -> list[UUID]:
     return customers.record_new_address(conn, identity.user_id, earlier, identity.email)
 
 
-def carry(recorded: list[UUID]) -> None:
+def carry(services: Services, recorded: list[UUID]) -> None:
     """Carry the address to Zoho now; what dies before that, the worker does."""
     for intent_id in recorded:
-        acts.perform(current_services(), intent_id)
+        acts.perform(services, intent_id)
