@@ -7,7 +7,11 @@ from portal.db.transaction import Conn
 from portal.errors import NotFound
 
 _RUNNING = """
-select id::text as id, plan_code, status from billing.subscriptions
+select id::text as id, plan_code, status, has_scheduled_change, pause_on,
+  exists (select from billing.intents i
+    where i.subject_kind = 'subscription' and i.subject_zoho_id = subscriptions.zoho_id
+      and i.state in ('ready', 'calling', 'unknown')) as live_intent
+from billing.subscriptions
 where account_id = %(account_id)s and gone_at is null
   and status in ('live', 'trial', 'future', 'non_renewing', 'dunning', 'unpaid', 'paused')
 order by created_at

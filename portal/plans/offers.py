@@ -14,6 +14,7 @@ class Owned:
     subscription_id: str
     plan_code: str
     product: str
+    may_change: bool
 
 
 @dataclass(frozen=True, slots=True)

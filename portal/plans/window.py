@@ -2,6 +2,7 @@
 
 from flask import Response
 
+from portal.billing import options
 from portal.db import transaction
 from portal.mirror import catalogue as mirror_catalogue
 from portal.mirror import shop
@@ -45,5 +46,11 @@ def _window() -> tuple[CatalogueRead, list[offers.Owned]]:
         running = shop.list_running(conn, account.id)
     products = {plan.code: plan.product for plan in read.catalogue.plans.values()}
     return read, [
-        offers.Owned(row["id"], row["plan_code"], products.get(row["plan_code"], "")) for row in running
+        offers.Owned(
+            row["id"],
+            row["plan_code"],
+            products.get(row["plan_code"], ""),
+            may_change=options.of_subscription(row, services.settings).change_plan,
+        )
+        for row in running
     ]

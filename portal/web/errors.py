@@ -101,6 +101,13 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (psycopg.OperationalError, 503),
 )
 _SERVER_SIDE = 500
+_CONFLICT = 409
+# A conflict without a form: the address leads to an act that is not open, and nothing had been shown yet.
+_NOT_NOW = Words(
+    "That is not possible right now",
+    "Something else has to happen first.",
+    "Nothing was changed. The overview says what there is and what you can do.",
+)
 
 
 def register(app: Flask) -> None:
@@ -131,7 +138,8 @@ def _failure(error: Exception) -> Response:
 
 def error_page(status: int, text: str = "") -> Response:
     """Return the page for ``status``; ``text`` replaces its sentence."""
-    words = WORDS.get(status) or WORDS[_SERVER_SIDE if status >= _SERVER_SIDE else 400]
+    words = _NOT_NOW if status == _CONFLICT and request.method == "GET" else None
+    words = words or WORDS.get(status) or WORDS[_SERVER_SIDE if status >= _SERVER_SIDE else 400]
     context = {
         "title": words.title,
         "text": text or words.text,

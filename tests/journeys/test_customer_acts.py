@@ -303,6 +303,7 @@ def _grow_old(both: list[Someone], stack: Stack) -> None:
             who.go(path)
             who.expect(words)
             who.expect("4 days ago")
+        who.page.set_viewport_size(chromium.PHONE)  # type: ignore[arg-type] - a plain dict there
         who.tab.assert_clean()
     stack.portal("reconcile")
     for who in both:

@@ -435,5 +435,6 @@ def test_a_key_that_the_server_did_not_make_is_refused(shopper: Shopper) -> None
     """CONV-03: keys are signed; a made-up one starts nothing."""
     shopper.visitor.get("/checkouts/new", query_string={"plan": "free"})
     page = shopper.visitor.submit({"key": str(uuid4())}, action="/checkouts", status=409)
+    assert page.heading == "This changed while the page was open"
     assert page.shows("Open the page again")
     assert shopper.subscriptions_at_zoho() == []

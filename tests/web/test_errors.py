@@ -47,7 +47,7 @@ def test_each_status_has_its_words(app: Flask, database_url: str, status: int) -
     [
         (NotFound("secret"), 404, "Page not found"),
         (Refused("Choose a plan first."), 422, "That is not possible right now"),
-        (Conflict("The price has changed."), 409, "This changed while the page was open"),
+        (Conflict("The price has changed."), 409, "That is not possible right now"),
         (Unavailable(), 503, "The billing system is not answering right now"),
         (zoho_errors.BreakerOpen(), 503, "The billing system is not answering right now"),
         (zoho_errors.NotFound(1002, "gone", 404), 503, "The billing system is not answering right now"),

@@ -104,6 +104,30 @@ def test_zoho_away_closes_the_till(world: World, as_member: SignIn) -> None:
     assert buttons == ["Update amounts"]
 
 
+@pytest.mark.parametrize(
+    ("columns", "link"),
+    [
+        ({"status": "live"}, "Change to Scale"),
+        ({"status": "dunning"}, "See what you have"),
+        ({"status": "non_renewing"}, "See what you have"),
+        ({"status": "live", "has_scheduled_change": True}, "See what you have"),
+    ],
+)
+def test_the_plans_offer_no_change_that_is_not_open(
+    world: World, as_member: SignIn, columns: dict[str, Any], link: str
+) -> None:
+    """A button that leads to a refusal is a dead end."""
+    member = world.member()
+    for code, price in (("team", 49), ("scale", 99)):
+        world.plan(code, price, product_zoho_id="P1")
+    world.subscription(member, plan_code="team", **columns)
+
+    page = as_member(member).get("/plans")
+
+    assert page.link(link).startswith("/subscriptions/")
+    assert len(page.soup.select("main a.button")) == (link == "Change to Scale")
+
+
 @pytest.mark.parametrize("path", ["/", "/plans"])
 def test_a_viewer_is_told_who_can_choose_a_plan(world: World, as_member: SignIn, path: str) -> None:
     """AC-02: no button leads to a refusal."""
