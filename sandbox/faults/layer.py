@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 API = "/billing/v1"
+OLDER_ROOTS = ("/subscriptions/v1", "/api/v1")
 TOKEN = "/oauth/v2/token"
 CODE = pattern(rb'"code":\s*(\d+)')
 PAGE = pattern(r"(?:^|&)page=(\d{1,9})")
@@ -64,6 +65,7 @@ class Layer:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         _enter_data_center(environ)
+        _enter_by_an_older_root(environ)
         path = environ.get("PATH_INFO", "")
         lane = "api" if path.startswith(API + "/") else "oauth" if path == TOKEN else ""
         if not lane:
@@ -206,6 +208,14 @@ def _enter_data_center(environ: WSGIEnvironment) -> None:
         _, _, location, rest = path.split("/", 3) if path.count("/") > 2 else ("", "", "", "")  # noqa: PLR2004 - /dc/eu/...
         environ["sandbox.location"] = location
         environ["PATH_INFO"] = "/" + rest
+
+
+def _enter_by_an_older_root(environ: WSGIEnvironment) -> None:
+    """Zoho Subscriptions, as it was called, had other roots, which clients still use (facts 0)."""
+    path = environ.get("PATH_INFO", "")
+    for root in OLDER_ROOTS:
+        if path.startswith(root + "/"):
+            environ["PATH_INFO"] = API + path.removeprefix(root)
 
 
 def _broken_off() -> Response:

@@ -20,6 +20,20 @@ def test_0_answers_are_wrapped_in_code_and_message(company: Company) -> None:
     assert told["code"] == 0
 
 
+@pytest.mark.parametrize("root", ["/subscriptions/v1", "/api/v1"])
+def test_0_older_roots_lead_to_the_same_api(company: Company, root: str) -> None:
+    answer = company.client.get(f"{root}/plans?per_page=1", headers=company.headers)
+    assert answer.get_json() == company.get("/plans", per_page=1)
+    unknown = company.client.get(f"{root}/subscriptions/7", headers=company.headers)
+    assert (unknown.status_code, unknown.get_json()["code"]) == (404, 1002)
+
+
+@pytest.mark.parametrize("path", ["/billing/v1", "/billing/v1/", "/billing/v1/nothing"])
+def test_0_no_path_of_the_api_answers_without_the_envelope(company: Company, path: str) -> None:
+    answer = company.client.get(path, headers=company.headers)
+    assert (answer.status_code, answer.get_json()["code"]) == (404, 5)
+
+
 def test_0_ids_are_strings_of_15_to_19_digits(company: Company) -> None:
     sub = company.subscribe()
     for id_ in (sub["subscription_id"], sub["customer_id"], sub["child_invoice_id"], sub["plan"]["plan_id"]):
