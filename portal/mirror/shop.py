@@ -35,7 +35,10 @@ select
       and c.state = 'confirming') as paid_on_page,
   (select coalesce(jsonb_agg(jsonb_build_object('on_page', false, 'choice', x.request -> 'choice')), '[]')
     from billing.intents x where x.account_id = %(account_id)s and x.kind = 'create_subscription'
-      and x.state in ('ready', 'calling', 'unknown')) as asked_for
+      and x.state in ('ready', 'calling', 'unknown')) as asked_for,
+  coalesce((select cu.currency_code from billing.accounts a
+    join billing.customers cu on cu.zoho_id = a.zoho_customer_id and cu.gone_at is null
+    where a.id = %(account_id)s), '') as currency
 """
 # The attempt with the subscription, invoice and method that it brought. RLS limits it to own accounts; the
 # account is named all the same, so that a person with two accounts does not see one through the other.

@@ -43,6 +43,8 @@ class Buyer:
     methods: list[dict[str, Any]]
     under_way: dict[str, Any] | None
     unconfirmed: list[dict[str, Any]]
+    # "" while there is no customer at Zoho; then it is fixed (facts.md 10, gotcha 23).
+    currency: str
 
     def running_on(self, plan: Plan) -> dict[str, Any] | None:
         """Return the running subscription to this very plan."""
@@ -116,6 +118,15 @@ def subscribe(form: PurchaseForm, selection: Selection, buyer: Buyer, costs: Sum
         subject_kind="purchase",
         subject_zoho_id=f"{account.id}:{hashlib.sha256(json.dumps(choice).encode()).hexdigest()[:16]}",
     )
+
+
+def demand_currency(buyer: Buyer, plan: Plan) -> None:
+    """Refuse a plan whose price is in another currency than the account is billed in: nobody could say it."""
+    if buyer.currency and buyer.currency != plan.currency:
+        raise Refused(
+            f"{plan.name} is priced in {plan.currency}, and your account is billed in {buyer.currency}."
+            " Choose another plan, or write to us."
+        )
 
 
 def demand_new(buyer: Buyer, selection: Selection, *, on_page: bool) -> None:

@@ -102,7 +102,7 @@ def _counter(code: str, data: Any, coupon: str) -> Counter:
     if plan is None or not plan.is_active:
         raise NotFound("That plan is no longer offered. Choose another one.")
     unconfirmed = [*found["paid_on_page"], *found["asked_for"]]
-    buyer = Buyer(found["running"], found["methods"], found["under_way"], unconfirmed)
+    buyer = Buyer(found["running"], found["methods"], found["under_way"], unconfirmed, found["currency"])
     form = purchase_form(plan, read.catalogue.addons_for(plan), buyer, data)
     if not form.key.data:
         form.key.data = new_key()
@@ -112,6 +112,7 @@ def _counter(code: str, data: Any, coupon: str) -> Counter:
 def _selection(counter: Counter) -> Selection | None:
     """Look the choice up; what is refused is written at its field."""
     try:
+        buying.demand_currency(counter.buyer, counter.plan)
         return counter.read.catalogue.select(counter.form.choice(), counter.read.today)
     except UnknownCoupon as refusal:
         counter.form.coupon.errors = [refusal.message]

@@ -97,8 +97,8 @@ class Timeout(Unreachable):
     """Zoho Billing took too long to answer. Nothing was changed; try again in a few minutes."""
 
 
-class OutcomeUnknown(ZohoError):
-    """Zoho Billing did not confirm the change. We are checking whether it went through."""
+class _Reasoned(ZohoError):
+    """Keeps for the log what people are not told."""
 
     def __init__(self, reason: str = "", *, status: int | None = None) -> None:
         super().__init__()
@@ -107,6 +107,10 @@ class OutcomeUnknown(ZohoError):
 
     def __str__(self) -> str:
         return f"{self.message} ({self.reason})" if self.reason else self.message
+
+
+class OutcomeUnknown(_Reasoned):
+    """Zoho Billing did not confirm the change. We are checking whether it went through."""
 
 
 class Rejected(ZohoError):
@@ -125,16 +129,8 @@ class NotFound(Rejected):
     """Zoho Billing does not know this object (any more)."""
 
 
-class BadAnswer(ZohoError):
+class BadAnswer(_Reasoned):
     """Zoho Billing answered with something that the portal does not understand."""
-
-    def __init__(self, reason: str = "", *, status: int | None = None) -> None:
-        super().__init__()
-        self.reason = reason
-        self.status = status
-
-    def __str__(self) -> str:
-        return f"{self.message} ({self.reason})" if self.reason else self.message
 
 
 def says_gone(status: int, code: int) -> bool:

@@ -286,3 +286,11 @@ def test_an_act_under_way_holds_the_same_plan(owner: Shopper) -> None:
     page = owner.visitor.submit(action="/checkouts", status=422)
     assert page.shows("is still being confirmed")
     assert own(owner)
+
+
+def test_a_price_in_another_currency_is_not_shown_as_the_accounts(owner: Shopper) -> None:
+    """facts.md 10, 23: a customer's currency is fixed; what Zoho would bill for that plan nobody can say."""
+    with transaction.as_worker(owner.services.pool) as conn:
+        conn.execute("update billing.customers set currency_code = 'EUR' where account_id is not null")
+    page = owner.visitor.get("/checkouts/new", query_string={"plan": "analytics-m"}, status=422)
+    assert page.shows("is priced in USD, and your account is billed in EUR")
