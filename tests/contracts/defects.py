@@ -17,6 +17,7 @@ TYPES: dict[str, str] = {
     "unbilled-charges:customer_id": "11: array in the file",
     "PUT /customers/{customer_id} customer.default_templates": "11: object in one answer, array in another",
     "customfield_id": "11: ids are sometimes integers; ids are strings of digits",
+    "invoices:custom_fields": "3.3 LIVE: objects with label and value; strings in the file",
     "is_active": "boolean in invoices.yml, string in the other files",
     "show_in_all_pdf": "as is_active",
     "show_on_pdf": "as is_active",
