@@ -8,15 +8,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from portal.billing.catalogue import Choice
 from portal.billing.statuses import NOT_STARTED
 from portal.db import transaction
 from portal.sync import refresh
+from portal.zoho import errors
 from portal.zoho.payloads import HostedPage
 
 if TYPE_CHECKING:
     from portal.services import Services
     from portal.sync.checkouts import Checkout
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,21 +124,35 @@ def search(services: "Services", checkout: "Checkout") -> Outcome | None:
 
 
 def bring_home(services: "Services", checkout: "Checkout", outcome: Outcome) -> None:
-    """Refresh everything that the page may have touched, so that the next page shows it."""
+    """Refresh everything that the page may have touched, so that the next page shows it.
+
+    What the page was for must be readable, or it is not confirmed; what else it touched, and makes no sense,
+    is left to the comparison.
+    """
     invoice_id = outcome.invoice_zoho_id
     if outcome.subscription_zoho_id:
-        read = refresh.refresh(services, "subscription", outcome.subscription_zoho_id, source="return")
-        invoice_id = invoice_id or (read.child_invoice_zoho_id if read else None)
+        found = refresh.refresh(services, "subscription", outcome.subscription_zoho_id, source="return")
+        invoice_id = invoice_id or (found.child_invoice_zoho_id if found else None)
     if invoice_id:
-        invoice = refresh.refresh(services, "invoice", invoice_id, source="return")
+        is_paid_there = checkout.kind == "invoice_payment"
+        read = refresh.refresh if is_paid_there else _read_beside
+        invoice = read(services, "invoice", invoice_id, source="return")
         # A paid invoice may end a dunning, and Zoho sends no event of the subscription for that.
         about = set(invoice.subscription_zoho_ids) if invoice else set()
         for zoho_id in sorted(about - {outcome.subscription_zoho_id}):
-            refresh.refresh(services, "subscription", zoho_id, source="return")
+            _read_beside(services, "subscription", zoho_id, source="return")
     customer_id = _customer_of(services, checkout)
     if customer_id:
-        refresh.refresh(services, "payment_methods", customer_id, source="return")
-        refresh.refresh(services, "customer", customer_id, source="return")
+        _read_beside(services, "payment_methods", customer_id, source="return")
+        _read_beside(services, "customer", customer_id, source="return")
+
+
+def _read_beside(services: "Services", kind: str, zoho_id: str, *, source: str) -> Any:
+    try:
+        return refresh.refresh(services, kind, zoho_id, source=source)
+    except (errors.Rejected, errors.BadAnswer) as problem:
+        log.warning("not readable after a payment page", kind=kind, zoho_id=zoho_id, error=repr(problem))
+        return None
 
 
 def _customer_of(services: "Services", checkout: "Checkout") -> str | None:

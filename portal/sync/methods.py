@@ -8,6 +8,8 @@ subscription, in a payment. One that Zoho no longer knows is gone.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from portal.db import transaction
 from portal.db.transaction import Conn, Pool
 from portal.mirror import customers, freshness, payment_methods
@@ -17,6 +19,8 @@ from portal.zoho import errors, payloads
 
 if TYPE_CHECKING:
     from portal.zoho.client import ZohoClient
+
+log = structlog.get_logger()
 
 _KNOWN_ACCOUNTS = """
 select zoho_id from billing.payment_methods
@@ -57,6 +61,10 @@ def fetch(zoho: "ZohoClient", pool: Pool, customer_zoho_id: str) -> Methods:
             accounts.append(zoho.fetch_bank_account(customer_zoho_id, account_id))
         except errors.NotFound:
             gone.add(account_id)
+        except (errors.Rejected, errors.BadAnswer) as problem:
+            # By which "no" Zoho tells an unknown account is not recorded: this one stays as it is, and keeps
+            # the cards from nobody.
+            log.warning("bank account not readable", account=account_id, error=repr(problem))
     return Methods(cards, accounts, gone)
 
 

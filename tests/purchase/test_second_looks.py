@@ -13,6 +13,7 @@ from portal.sync import acts, checkouts, intents, refresh
 from portal.sync.intents import Act, Wish
 from portal.zoho.calls import Call, Caller
 from portal.zoho.client import ZohoClient
+from portal.zoho.errors import BadAnswer
 from tests.harness.people import later
 from tests.purchase.conftest import Shopper
 from tests.purchase.every_act import declined, own
@@ -249,6 +250,20 @@ def over_for(shopper: Shopper, *, minutes: int) -> None:
             "update billing.checkouts set hosted_page_expires_at = now() - make_interval(mins => %s)",
             [minutes],
         )
+
+
+def test_a_purchase_is_confirmed_though_its_invoice_makes_no_sense(
+    shopper: Shopper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was bought is there; the page must not ask about it for ever."""
+
+    def riddle(*_: Any) -> Any:
+        raise BadAnswer("a riddle")
+
+    answer = shopper.pay(shopper.choose())
+    for name in ("fetch_invoice", "fetch_cards", "fetch_customer"):
+        monkeypatch.setattr(ZohoClient, name, riddle)
+    assert shopper.come_back(answer).shows("You now have")
 
 
 def confirming(shopper: Shopper, kind: str, choice: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from portal import clock
-from portal.sync import catalogue, feed, hot, reconcile
+from portal.sync import catalogue, feed, hot, reconcile, refresh
 from portal.zoho.calls import Call, Caller
 from portal.zoho.errors import BadAnswer
 
@@ -131,6 +131,25 @@ def test_an_event_that_cannot_be_read_holds_up_no_later_one_wh_14(
 
     known = {row["event_id"] for row in conn.execute("select event_id from billing.inbox")}
     assert known == set(events) - riddles.refused
+
+
+def test_a_bank_account_that_zoho_refuses_keeps_no_card_from_being_read(
+    services: Services, sandbox: Sandbox, conn: Any, riddles: Riddles
+) -> None:
+    """By which "no" an unknown bank account is told is not recorded: it stays, and the rest is read."""
+    (customer,) = {card["customer_id"] for card in sandbox.state("cards")[:1]}
+    made = (
+        "insert into billing.payment_methods (zoho_id, customer_zoho_id, kind, synced_at, source,"
+        " read_started_at) values ('77', %s, 'bank_account', now(), 'webhook', now() - interval '1 day')"
+    )
+    conn.execute(made, [customer])
+    riddles.refused = {"77"}
+
+    refresh.refresh(services, "payment_methods", customer, source="webhook")
+
+    kinds = "select kind, gone_at from billing.payment_methods where customer_zoho_id = %s order by kind"
+    found = conn.execute(kinds, [customer]).fetchall()
+    assert [(row["kind"], row["gone_at"]) for row in found] == [("bank_account", None), ("card", None)]
 
 
 def test_a_plan_that_cannot_be_read_closes_no_shop(
