@@ -242,6 +242,8 @@ def _billed(company: Company, made: Ready) -> Fields:
         "product_id": _workspace(company),
         "code": "team-m",
         "contact_persons": ...,
+        # always: the exception that their answer needs must not depend on what is drawn
+        "custom_fields": [{"label": "Desk", "value": "4"}],
     }
 
 
