@@ -64,7 +64,9 @@ class Recorder:
         environ["wsgi.input"] = _again(body)
         answer = Response.from_app(self._inner, environ, buffered=True)
         said = re.match(rb'\s*\{\s*"code":\s*0\b', answer.get_data())
+        # A yes that says in its body that no money came.
         failed = b'"status":"failure"' in answer.get_data() and path.endswith("/collect")
+        failed |= b'"status":"creation_failed"' in answer.get_data() and path.endswith("/subscriptions")
         if answer.status_code < 300 and said and not failed:
             asked = json.loads(body) if body.startswith(b"{") else {}
             effect = Effect(self._virtual.ours(), method, path.removeprefix(API), asked)

@@ -54,8 +54,9 @@ class Judge:
         """One click, one effect at most; exactly one when it was told to be done; none when refused."""
         intents = self.setting.rows("select * from billing.intents order by created_at, id")
         found = [text for intent in intents for text in self._click(intent, intents)]
-        subscriptions = compare.state(self.setting, "subscriptions")
-        made = Counter(one.get("reference_id") for one in subscriptions)
+        # Zoho may keep a subscription whose first payment failed: that one is not bought.
+        kept = compare.state(self.setting, "subscriptions")
+        made = Counter(one.get("reference_id") for one in kept if one["status"] != "creation_failed")
         found += [f"{n} subscriptions of one key {key}" for key, n in made.items() if key and n > 1]
         pages = self.setting.rows(
             "select key, subscription_zoho_id from billing.checkouts"
