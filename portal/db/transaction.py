@@ -1,6 +1,6 @@
 """Identity per transaction, and only per transaction (SB-03, design.md section 5).
 
-Every statement runs as one of four roles, set by ``set_config(..., true)`` in the same round trip as
+Every statement runs as one of four roles, set by ``set local`` in the same round trip as
 ``begin`` and gone at commit, so a transaction pooler in between is safe (R10):
 
 - :func:`as_member`  ``authenticated``: what a person reads on a page; row-level security shows own accounts
@@ -18,6 +18,7 @@ A round trip costs more than most statements, so what is known together is sent 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -33,15 +34,14 @@ Pool = ConnectionPool[Conn]
 
 # Role, claims and search path (the job queue's own statements name no schema), and how long a statement
 # and a pause between two may take: whoever waits for a lock longer than that gives up, and a process that
-# hangs in a transaction holds nobody up (SB-10).
-_BEGIN = """
-begin;
-select set_config('role', %(_role)s, true),
-       set_config('request.jwt.claims', %(_claims)s, true),
-       set_config('search_path', 'billing, jobs', true),
-       set_config('statement_timeout', %(_patience)s, true),
-       set_config('idle_in_transaction_session_timeout', '10s', true);
-"""
+# hangs in a transaction holds nobody up (SB-10). Written out rather than bound: it begins every transaction,
+# and `set local` needs no plan. What is filled in are names of ours and a UUID, which cannot end a literal.
+_BEGIN = (
+    "begin; set local role {role}; set local request.jwt.claims = '{claims}';"
+    " set local search_path = billing, jobs; set local statement_timeout = '{patience}';"
+    " set local idle_in_transaction_session_timeout = '10s'; "
+)
+_OF_BEGIN = 6  # so many results come before those of the statements that are sent along
 _WORKER = "portal_worker"
 # A page that needs longer is a fault; a sweep over all rows may.
 _PATIENCE, _PATIENCE_OF_WORKER = "5s", "60s"
@@ -79,15 +79,15 @@ def as_staff(pool: Pool, user_id: UUID) -> Iterator[Conn]:
 def worker_asks(pool: Pool, statements: LiteralString, values: Values) -> Iterator[tuple[Conn, list[Rows]]]:
     """As :func:`as_worker`, with the first statements sent along; hand out their rows too."""
     with pool.connection() as conn:
-        found = together(conn, _BEGIN + statements, _identity(_WORKER) | values)
-        yield conn, found[2:]
+        found = together(conn, _begin(_WORKER) + statements.encode(), values)
+        yield conn, found[_OF_BEGIN:]
         conn.commit()
 
 
 def worker_does(pool: Pool, statement: LiteralString, values: Values) -> Rows:
     """Run a transaction of one statement, as :func:`as_worker` would, in one round trip."""
     with pool.connection() as conn:
-        return together(conn, _BEGIN + statement + "; commit", _identity(_WORKER) | values)[2]
+        return together(conn, _begin(_WORKER) + f"{statement}; commit".encode(), values)[_OF_BEGIN]
 
 
 def commit_with(conn: Conn, statement: LiteralString, values: Values) -> None:
@@ -95,7 +95,7 @@ def commit_with(conn: Conn, statement: LiteralString, values: Values) -> None:
     together(conn, statement + "; commit", values)
 
 
-def together(conn: Conn, statements: LiteralString | Composed, values: Values) -> list[Rows]:
+def together(conn: Conn, statements: LiteralString | bytes | Composed, values: Values) -> list[Rows]:
     """Run several statements in one round trip and return the rows of each.
 
     Each sees what was committed before it began, as if they were sent one by one; one that fails ends the
@@ -119,12 +119,13 @@ def alone(pool: Pool) -> Iterator[Conn]:
 @contextmanager
 def _transaction(pool: Pool, role: str, user_id: UUID | None) -> Iterator[Conn]:
     with pool.connection() as conn:
-        together(conn, _BEGIN, _identity(role, user_id))
+        conn.execute(_begin(role, user_id))
         yield conn
         conn.commit()  # here and not by the pool, which says nothing when the connection was lost
 
 
-def _identity(role: str, user_id: UUID | None = None) -> dict[str, Any]:
-    claims = {"role": role} | ({} if user_id is None else {"sub": str(user_id)})
+@lru_cache(maxsize=1000)
+def _begin(role: str, user_id: UUID | None = None) -> bytes:
+    claims = {"role": role} | ({} if user_id is None else {"sub": str(UUID(str(user_id)))})
     patience = _PATIENCE_OF_WORKER if role == _WORKER else _PATIENCE
-    return {"_role": role, "_claims": json.dumps(claims), "_patience": patience}
+    return _BEGIN.format(role=role, claims=json.dumps(claims), patience=patience).encode()
