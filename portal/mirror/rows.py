@@ -2,14 +2,15 @@
 
 Two guards keep a mirrored object from ever going backwards (WH-09, INV-5). A row is not replaced by an
 answer whose Zoho modification time is older; on a tie (Zoho stamps whole seconds) the read that began
-later wins. Writers of one object queue on a transaction lock, so "what was there before" is true even
-when the object is new and twenty of them arrive at once.
+later wins. An older time that is read long after is no lag: Zoho's clock was set back. Writers of one
+object queue on a transaction lock, so "what was there before" is true even when the object is new and
+twenty of them arrive at once.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -25,6 +26,9 @@ Row = dict[str, Any]
 
 # What says when and how we read, as opposed to what Zoho said.
 PROVENANCE = frozenset({"id", "zoho_updated_at", "synced_at", "source", "read_started_at", "created_at"})
+
+# Longer than any lag of Zoho's reads behind its writes (seconds as a rule; FLT: ten minutes in a storm).
+LONGEST_LAG = timedelta(minutes=15)
 
 # What was there before is asked for after the lock, by a statement of its own: it sees what the last writer
 # committed.
@@ -142,9 +146,10 @@ def _look(table: str) -> sql.Composed:
 
 def _may_replace(before: Row, stamp: Stamp) -> bool:
     known, told = before["zoho_updated_at"], stamp.zoho_updated_at
+    later_by = stamp.read_started_at - before["read_started_at"]
     if known is not None and told is not None and known != told:
-        return bool(told > known)
-    return bool(stamp.read_started_at >= before["read_started_at"])
+        return bool(told > known or later_by > LONGEST_LAG)
+    return bool(later_by >= timedelta(0))
 
 
 def _stamps(stamp: Stamp) -> Row:

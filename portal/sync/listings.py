@@ -50,7 +50,7 @@ class Listing:
             return True
         if ours["read_started_at"] > asked_at:
             return False
-        if ours["gone_at"] is not None or _is_newer(model.updated_at, ours["zoho_updated_at"]):
+        if ours["gone_at"] is not None or _has_moved(model.updated_at, ours, asked_at):
             return True
         told = self.columns(model)
         given = model.model_fields_set
@@ -66,8 +66,12 @@ def list_ours(conn: Conn, listing: Listing, zoho_ids: list[str]) -> dict[str, Ro
     return {row["zoho_id"]: row for row in found}
 
 
-def _is_newer(told: datetime | None, known: datetime | None) -> bool:
-    return told is not None and (known is None or told > known)
+def _has_moved(told: datetime | None, ours: Row, asked_at: datetime) -> bool:
+    """Tell whether the time in the list is another than ours; an older one may be a list that lags behind."""
+    known: datetime | None = ours["zoho_updated_at"]
+    if told is None or told == known:
+        return False
+    return known is None or told > known or asked_at - ours["read_started_at"] > rows.LONGEST_LAG
 
 
 LISTINGS: tuple[Listing, ...] = (

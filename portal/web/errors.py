@@ -99,6 +99,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (ZohoError, 503),
     (PoolTimeout, 503),
     (psycopg.OperationalError, 503),
+    (psycopg.errors.ReadOnlySqlTransaction, 503),
 )
 _SERVER_SIDE = 500
 _CONFLICT = 409

@@ -7,15 +7,15 @@ from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 
-import psycopg
 import requests
 
 from portal.db.transaction import as_web
 from portal.people import sessions
 from portal.people.sessions import Visit
-from tests.harness import people
 from tests.harness.hosted_page import pay_at
+from tests.simulation import identity
 from tests.simulation.browser import Browser, Form, forms_of
+from tests.simulation.database import OUTAGES
 from tests.simulation.history import History
 from tests.simulation.options import Options
 from tests.simulation.power import Crash
@@ -44,14 +44,19 @@ class Crowd:
         """One person does one thing."""
         email = self.dice.choice(EMAILS)
         losses = self.setting.power.losses
+        if "web" in self.setting.down:
+            self.history.note(f"{email}: nobody answers")
+            return
         try:
-            self._sign_in(email)
+            if not self._sign_in(email):
+                self.history.note(f"{email} cannot sign in")
+                return
             name = self._do_something(email)
         except Crash:
             self.history.note(f"{email} {self._doing}: the portal died")
             self.setting.start()
             return
-        except (psycopg.OperationalError, requests.RequestException) as problem:
+        except (*OUTAGES, requests.RequestException) as problem:
             self.history.note(f"{email} {self._doing}: {type(problem).__name__}")
             return
         status = self.browsers[email].last_status
@@ -72,17 +77,20 @@ class Crowd:
         self.history.count(f"person {name}")
         return name
 
-    def _sign_in(self, email: str) -> None:
-        """A session of its own making, as fresh as the portal asks for."""
+    def _sign_in(self, email: str) -> bool:
+        """A session of its own making, as fresh as the portal asks for; false while nobody vouches."""
         now = self.setting.virtual.time()
         if now - self._signed_in.get(email, 0) < SESSION_S:
-            return
+            return True
+        if "auth" in self.setting.down:
+            return False
         services, user_id = self.setting.services, self.setting.stage.people[email]
-        proof = people.signed_in(user_id=user_id, email=email, lasts=people.timedelta(days=4000))
+        proof = identity.sign_in(self.setting, email)
         with as_web(services.pool, user_id) as conn:
             cookie = sessions.create(conn, services.keyring, proof, Visit("Simulator", "127.0.0.1"))
         self.browsers[email].wear(cookie)
         self._signed_in[email] = now
+        return True
 
     # --- what people do ---------------------------------------------------------------------------
 

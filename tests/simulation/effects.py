@@ -49,12 +49,16 @@ class Effect:
 class Recorder:
     """A WSGI layer that writes down successful writes of the API."""
 
-    def __init__(self, zoho: Flask, virtual: VirtualTime) -> None:
+    def __init__(self, virtual: VirtualTime) -> None:
         self.effects: list[Effect] = []
         self._virtual = virtual
+        self._inner: WSGIApplication
+
+    def attend(self, zoho: Flask) -> None:
+        """Stand in this process of the sandbox; it waits in virtual time."""
         layer = zoho.extensions["sandbox_layer"]
-        self._inner: WSGIApplication = layer._inner
-        layer._inner = self
+        layer.sleep = self._virtual.sleep
+        self._inner, layer._inner = layer._inner, self
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]

@@ -29,7 +29,7 @@ class Merchant:
 
     def act(self) -> None:
         asked = self._draw()
-        if asked is None:
+        if asked is None or "zoho" in self.setting.down:
             return
         with self.setting.zoho.test_client() as control:
             answer = control.post("/_control/act", json=asked)
@@ -99,6 +99,8 @@ class Owner:
 
     def act(self) -> None:
         """Lose the connection, or notice that it is lost and connect again."""
+        if "zoho" in self.setting.down:
+            return
         if not self.is_connected:
             self.connect()
         elif self.dice.random() < 0.3:

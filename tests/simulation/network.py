@@ -57,7 +57,7 @@ class Network:
         parts = urlsplit(request.url or "")
         place = self.places.get(f"{parts.scheme}://{parts.netloc}")
         if place is None:
-            raise requests.ConnectionError(f"nobody listens at {parts.netloc}")
+            raise _refused(request)
         body = request.body or b""
         body = body.encode() if isinstance(body, str) else bytes(body)
         began, patience = self.virtual.moment, _patience(timeout)
@@ -88,6 +88,14 @@ class Network:
         except ConnectionResetError:
             is_broken = True
         return int(status.split()[0]), dict(headers), content, is_broken
+
+
+def _refused(request: requests.PreparedRequest) -> requests.ConnectionError:
+    """Nobody listens there; the portal reads from it that nothing was sent."""
+    nobody: Any = None
+    refused = urllib3.exceptions.NewConnectionError(nobody, "connection refused")
+    given_up = urllib3.exceptions.MaxRetryError(nobody, request.url or "", refused)
+    return requests.ConnectionError(given_up, request=request)
 
 
 def _environ(request: requests.PreparedRequest, body: bytes) -> dict[str, Any]:

@@ -22,6 +22,14 @@ STEPS = {
 # In how many seeds Zoho takes the portal's refresh token away, until staff connect again.
 REVOKED = 0.05
 
+# In how many seeds some parts are stopped one by one and started again in another order (a swizzle).
+SWIZZLED = 0.25
+PARTS = ("web", "worker", "zoho", "auth", "database")
+# Of so many transactions each kind of trouble strikes at most; together a tenth (FLT).
+TROUBLES = {"pool_timeout": 0.03, "lock_timeout": 0.03, "serialization": 0.03, "deadlock": 0.01}
+MOST_FAILOVERS, MOST_JUMPS = 3, 3
+SKEW_S = 600
+
 # Switches of the sandbox for what nobody knows about Zoho: the portal must work whichever way it goes.
 QUESTIONS: dict[str, list[Any]] = {
     "u2_payment_declined_key": ["payment", "subscription", "invoice", "all"],
@@ -55,6 +63,11 @@ class Options:
     latency_s: float
     crash: float
     database: float
+    transactions: dict[str, float]
+    failovers: int
+    clock_jumps: int
+    swizzle: list[str]
+    token_s: int
     double_click: float
     old_form: float
     revoked: bool
@@ -67,19 +80,29 @@ class Options:
 
 def draw(seed: int, steps: int) -> Options:
     """Draw the options of a seed; each fault is off in some seeds, so that others come through."""
-    dice = Random(f"options:{seed}")
+    dice, rare = Random(f"options:{seed}"), Random(f"rare:{seed}")
     revoked = dice.random() < REVOKED
     possible = {name: weight for name, weight in STEPS.items() if revoked or name != "connection"}
+    sky, questions = weather(dice), {name: dice.choice(values) for name, values in QUESTIONS.items()}
+    mail = {"refuse": _maybe(dice, 0.2), "lose_answer": _maybe(dice, 0.2)}
+    skew_s = dice.choice([0, 0, 0, dice.randint(-SKEW_S, SKEW_S)])
+    swizzle, clock_jumps = _swizzle(rare), rare.choice([0, rare.randint(1, MOST_JUMPS)])
     return Options(
         seed=seed,
         steps=steps,
-        weather=weather(dice),
-        questions={name: dice.choice(values) for name, values in QUESTIONS.items()},
-        mail={"refuse": _maybe(dice, 0.2), "lose_answer": _maybe(dice, 0.2)},
-        skew_s=dice.choice([0, 0, 0, dice.randint(-600, 600)]),
+        weather=sky,
+        questions=questions,
+        mail=mail,
+        skew_s=skew_s,
         latency_s=dice.choice([0.02, 0.1, 0.4]),
         crash=_maybe(dice, 0.15),
         database=_maybe(dice, 0.1),
+        transactions={name: p for name, most in TROUBLES.items() if (p := _maybe(rare, most))},
+        failovers=rare.choice([0, rare.randint(1, MOST_FAILOVERS)]),
+        clock_jumps=clock_jumps,
+        swizzle=swizzle,
+        # Tokens of two minutes ask the identity provider often; a clock that is off would never take one.
+        token_s=120 if swizzle and not skew_s and not clock_jumps else 3600,
         double_click=_maybe(dice, 0.3),
         old_form=_maybe(dice, 0.3),
         revoked=revoked,
@@ -127,8 +150,14 @@ def weather(dice: Random) -> dict[str, Any]:
         "slow_s": [0, 30],
         "hold_s": 12,
     }
+    number = dice.randrange(2**31)
+    # With dice of their own, so that the other draws of a seed stay what they were.
+    rare = Random(f"sky:{number}")
+    webhooks["truncate"] = _maybe(rare, 0.05)
+    skew_s = rare.choice([0, 0, rare.randint(-SKEW_S, SKEW_S)])
     return {
-        "seed": dice.randrange(2**31),
+        "seed": number,
+        "skew_s": skew_s,
         "api": {name: p for name, p in api.items() if p} | magnitudes,
         "oauth": {name: p for name, p in oauth.items() if p} | {"hold_s": 12},
         "webhooks": {name: p for name, p in webhooks.items() if p},
@@ -139,3 +168,10 @@ def _maybe(dice: Random, most: float) -> float:
     """Half of the time nothing, else up to `most`."""
     on, value = dice.random() < 0.5, round(dice.uniform(0, most), 3)
     return value if on else 0.0
+
+
+def _swizzle(dice: Random) -> list[str]:
+    """The parts that are stopped, in this order; none in most seeds."""
+    if dice.random() >= SWIZZLED:
+        return []
+    return dice.sample(PARTS, dice.randint(1, len(PARTS)))

@@ -1,4 +1,4 @@
-"""The portal's process as a thing that can die, and its database connections, where it dies.
+"""The portal's process as a thing that can die, and where it dies.
 
 A crash strikes between two commits: before a transaction begins or after it has ended. From then on the
 dead process can do nothing more, not even clean up, until it is started again.
@@ -6,13 +6,9 @@ dead process can do nothing more, not even clean up, until it is started again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
 
 
 class Crash(BaseException):
@@ -52,32 +48,3 @@ class Power:
         if self.points == self.lose_at:
             self.losses += 1
             raise DatabaseLost("server closed the connection unexpectedly")
-
-
-class Connections:
-    """A pool for one thread: a connection that is free is used again. The portal sees psycopg_pool's face."""
-
-    def __init__(self, url: str, power: Power) -> None:
-        self._url = url
-        self._free: list[psycopg.Connection[dict[str, Any]]] = []
-        self.power = power
-
-    @contextmanager
-    def connection(self, timeout: float | None = None) -> Iterator[psycopg.Connection[dict[str, Any]]]:
-        del timeout
-        self.power.point()
-        conn = self._free.pop() if self._free else self._open()
-        try:
-            yield conn
-        finally:
-            conn.rollback()
-            self._free.append(conn)
-        self.power.point()
-
-    def close(self) -> None:
-        for conn in self._free:
-            conn.close()
-        self._free.clear()
-
-    def _open(self) -> psycopg.Connection[dict[str, Any]]:
-        return psycopg.connect(self._url, row_factory=dict_row, prepare_threshold=None, autocommit=True)

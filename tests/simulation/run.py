@@ -6,17 +6,21 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 from time import perf_counter
+from typing import Any
 
 from portal.errors import PortalError
 from portal.sync import reconcile
+from tests.simulation import agenda
 from tests.simulation import options as drawn
+from tests.simulation.agenda import Happening
 from tests.simulation.crowd import Crowd
 from tests.simulation.effects import Recorder
 from tests.simulation.history import History
-from tests.simulation.judge import Judge
+from tests.simulation.judge import HOOK, Judge
 from tests.simulation.mailbox import Mailbox
 from tests.simulation.merchant import Merchant, Owner, Stranger
 from tests.simulation.options import Options
+from tests.simulation.outages import Outages
 from tests.simulation.power import Crash
 from tests.simulation.stage import Setting, Stage
 from tests.simulation.worker import Worker
@@ -49,11 +53,15 @@ class Play:
         self.dice = Random(f"steps:{options.seed}")
         self.history = History(setting.virtual.now)
         self.mailbox = Mailbox(Random(f"mail:{options.seed}"), **options.mail)
-        self.recorder = Recorder(setting.zoho, setting.virtual)
+        self.recorder = Recorder(setting.virtual)
+        self.recorder.attend(setting.zoho)
         setting.mail = self.mailbox
         setting.network.latency = lambda: options.latency_s
-        setting.zoho.extensions["sandbox_layer"].sleep = setting.virtual.sleep
         setting.virtual.skew = timedelta(seconds=options.skew_s)
+        weather = setting.pool.weather
+        weather.dice, weather.shares = Random(f"database:{options.seed}"), options.transactions
+        weather.tell = self.history.note
+        self.outages = Outages(setting, self.history, lambda: self.recorder.attend(setting.zoho))
         setting.start()
         self.crowd = Crowd(setting, self.history, self.dice, options)
         self.merchant = Merchant(setting, self.history, self.dice)
@@ -66,11 +74,14 @@ class Play:
     def storm(self) -> None:
         """Faults, people, the merchant, time: step after step."""
         self._control("settings", self.options.questions)
+        self.setting.world.switch({"auth_token_lifetime_s": self.options.token_s})
         if self.options.revoked:
             self.owner.connect()  # by a token of its own: the sandbox's published one cannot be lost
-        self._control("faults", self.options.weather)
-        names = list(self.options.weights)
-        for _ in range(self.options.steps):
+        self._set_weather(self.options.weather)
+        names, happenings = list(self.options.weights), agenda.draw(self.options)
+        for number in range(self.options.steps):
+            for happening in happenings.get(number, []):
+                self._happen(happening)
             name = self.dice.choices(names, weights=[self.options.weights[each] for each in names])[0]
             self._draw_trouble()
             getattr(self, f"_step_{name}")()
@@ -79,12 +90,14 @@ class Play:
     def heal(self) -> None:
         """The weather clears, everybody stops, the worker does what its schedule says."""
         self.options = calm(self.options)
-        self._control("faults", {})
+        self.setting.pool.weather.clear()
+        self.outages.start_all()
+        self._set_weather({})
         self.mailbox.refuse = self.mailbox.lose_answer = 0.0
         self.setting.start()
-        if not self.owner.is_connected:
-            self.owner.connect()
         for seconds in HEALING_S:
+            if not self.owner.is_connected:
+                self.owner.connect()
             self._move(seconds, awake=True)
         self.worker.thorough = True
         self._move(1000, awake=True)
@@ -106,6 +119,16 @@ class Play:
                 self.history.violate("CONV-07", f"the second pass wrote {run.rows_written} rows")
             self.setting.virtual.sleep(60)
         self.worker.tick(only=QUICK)
+        self._count_what_struck()
+
+    def _count_what_struck(self) -> None:
+        """Beside the acts, how often each trouble really happened."""
+        counts = self.history.counts
+        for name, times in self.setting.pool.weather.struck.items():
+            counts[f"database {name}"] += times
+        for one in self.setting.network.passed:
+            if one.path == HOOK and not one.body.endswith(b"}"):
+                counts["webhook truncated"] += 1
 
     # --- steps --------------------------------------------------------------------------------------
 
@@ -116,6 +139,8 @@ class Play:
         self.merchant.act()
 
     def _step_attacker(self) -> None:
+        if "web" in self.setting.down:
+            return
         try:
             self.stranger.act()
         except Crash:
@@ -126,7 +151,7 @@ class Play:
 
     def _step_weather(self) -> None:
         """The wind turns: other faults, or none for a while."""
-        self._control("faults", {} if self.dice.random() < 0.3 else drawn.weather(self.dice))
+        self._set_weather({} if self.dice.random() < 0.3 else drawn.weather(self.dice))
 
     def _step_crash(self) -> None:
         """A deploy: everything in memory is gone."""
@@ -148,8 +173,8 @@ class Play:
         target = virtual.moment + timedelta(seconds=seconds)
         self.history.note(f"{seconds:.0f} s pass{'' if awake else ', the worker sleeps'}")
         while virtual.moment < target:
-            virtual.moment = max(virtual.moment, min(target, world.next_job()))
-            world.catch_up()
+            morning = target if "zoho" in self.setting.down else world.next_job()
+            virtual.moment = max(virtual.moment, min(target, morning))
             self._deliver()
             if awake:
                 self._draw_trouble()
@@ -158,6 +183,9 @@ class Play:
 
     def _deliver(self) -> None:
         """Let Zoho's courier bring what is due."""
+        if "zoho" in self.setting.down:
+            return
+        self.setting.world.catch_up()
         try:
             self.setting.zoho.extensions["sandbox_courier"].pump()
         except Crash:
@@ -172,6 +200,33 @@ class Play:
         self.setting.power.draw(
             crash_in=dice.randint(1, 30) if crash else None, lose_in=dice.randint(1, 30) if lose else None
         )
+
+    def _happen(self, happening: Happening) -> None:
+        """What befalls both programs besides the weather."""
+        virtual, weather = self.setting.virtual, self.setting.pool.weather
+        if happening.what == "read only":
+            weather.read_only_until = virtual.moment + timedelta(seconds=happening.seconds)
+            self.history.note(f"the database is read-only for {happening.seconds} s")
+            self.history.count("database read-only")
+        elif happening.what == "clock":
+            virtual.skew = timedelta(seconds=happening.seconds)
+            self.history.note(f"the portal's clock jumps to {happening.seconds:+} s")
+            self.history.count("the portal's clock jumps")
+        elif happening.what == "stop":
+            self.outages.stop(happening.part)
+        else:
+            self.outages.start(happening.part)
+
+    def _set_weather(self, weather: dict[str, Any]) -> None:
+        """Set the sandbox's weather; where that sets Zoho's clock back, say so."""
+        if "zoho" in self.setting.down:
+            return
+        clock = self.setting.world.clock
+        before = clock.skew
+        self._control("faults", weather)
+        if clock.skew != before:
+            self.history.note(f"Zoho's clock is off by {clock.skew.total_seconds():+.0f} s")
+            self.history.count("Zoho's clock set back" if clock.skew < before else "Zoho's clock set ahead")
 
     def _control(self, what: str, body: object) -> None:
         with self.setting.zoho.test_client() as control:
@@ -197,5 +252,5 @@ def play_with(stage: Stage, options: Options) -> Outcome:
 
 
 def calm(options: Options) -> Options:
-    """The same seed without crashes and without a database that goes away."""
-    return replace(options, crash=0.0, database=0.0)
+    """The same seed without crashes and without trouble of the database."""
+    return replace(options, crash=0.0, database=0.0, transactions={}, failovers=0, clock_jumps=0, swizzle=[])

@@ -10,11 +10,11 @@ import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID
 
 import psycopg
 import structlog
@@ -32,8 +32,11 @@ from portal.zoho import client
 from sandbox.settings import Settings as SandboxSettings
 from tests.harness import people, processes
 from tests.harness.database import Server, Wiper
+from tests.simulation import identity
+from tests.simulation.database import STRIKE, Connections, Link
+from tests.simulation.database import Weather as DatabaseWeather
 from tests.simulation.network import Network, connecting
-from tests.simulation.power import Connections, Power
+from tests.simulation.power import Power
 from tests.simulation.virtual import START, VirtualTime, drawn_from, living_in
 
 if TYPE_CHECKING:
@@ -71,16 +74,17 @@ COMPILED = Compiled()
 WATCH = """
 create schema if not exists simulation;
 create table if not exists simulation.regressions
-  (seen_at timestamptz default clock_timestamp(), object text, was text, became text);
+  (seen_at timestamptz default clock_timestamp(), object text, was text, became text, apart interval);
 create or replace function simulation.watch() returns trigger language plpgsql security definer as $$
 begin
   if new.zoho_updated_at < old.zoho_updated_at
      or (new.zoho_updated_at is not distinct from old.zoho_updated_at
          and new.read_started_at < old.read_started_at) then
-    insert into simulation.regressions (object, was, became)
+    insert into simulation.regressions (object, was, became, apart)
     values (tg_table_name || ' ' || old.zoho_id,
             coalesce(old.zoho_updated_at::text, '-') || ' read ' || old.read_started_at,
-            coalesce(new.zoho_updated_at::text, '-') || ' read ' || new.read_started_at);
+            coalesce(new.zoho_updated_at::text, '-') || ' read ' || new.read_started_at,
+            new.read_started_at - old.read_started_at);
   end if;
   return new;
 end $$;
@@ -116,6 +120,8 @@ class Stage:
     settings: Settings
     wiper: Wiper
     people: dict[str, UUID]
+    line: identity.Line
+    links: list[Link]
 
     @contextmanager
     def play(self, seed: str) -> Iterator[Setting]:
@@ -129,15 +135,15 @@ class Stage:
         virtual, power = VirtualTime(START + AFTER_SETTING), Power()
         network = Network(virtual, lambda: 0.0)
         with living_in(virtual), drawn_from(seed), connecting(network):
-            zoho = _sandbox(copy)
-            pool = Connections(self.url, power)
-            setting = Setting(self, virtual, power, network, zoho, pool)
+            pool = Connections(self.url, power, DatabaseWeather(virtual), self.links)
+            setting = Setting(self, virtual, power, network, _sandbox(copy), pool)
+            self.line.setting = setting
             setting.start()
             try:
                 yield setting
             finally:
-                pool.close()
-                _close(zoho)
+                self.line.setting = None
+                _close(setting.zoho)
 
 
 @dataclass
@@ -151,6 +157,7 @@ class Setting:
     zoho: Flask
     pool: Connections
     mail: Any = None
+    down: set[str] = field(default_factory=set)
 
     @property
     def world(self) -> World:
@@ -165,12 +172,25 @@ class Setting:
         self.power.restart()
         settings, pool = self.stage.settings, cast("Pool", self.pool)
         zoho = client.build(settings, pool, self.services.keyring, self.virtual.sleep)
-        fresh = replace(self.services, pool=pool, zoho=zoho, mail=self.mail)
+        auth = identity.started_again(self.services.auth)
+        fresh = replace(self.services, pool=pool, zoho=zoho, auth=auth, mail=self.mail)
         self.stage.app.extensions["services"] = fresh
-        self.network.places = {
-            settings.base_url: self.stage.app.wsgi_app,
-            settings.zoho_api_url: self.zoho.wsgi_app,
+        self.connect()
+
+    def connect(self) -> None:
+        """Let the network reach what is not stopped."""
+        settings = self.stage.settings
+        places = {
+            "web": (settings.base_url, self.stage.app.wsgi_app),
+            "zoho": (settings.zoho_api_url, self.zoho.wsgi_app),
         }
+        self.network.places = dict(place for part, place in places.items() if part not in self.down)
+
+    def restart_zoho(self) -> None:
+        """Another process of the sandbox on the same file."""
+        folder = self.world.settings.data
+        _close(self.zoho)
+        self.zoho = _sandbox(folder)
 
     def rows(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         """Look into the portal's database from outside; values by place, or by name in one mapping."""
@@ -189,14 +209,17 @@ def build(server: Server, folder: Path, name: str) -> Iterator[Stage]:
     settings = Settings.model_validate({**values, "zoho_calls_per_minute": 100})
     with ExitStack() as stack:
         _be_quiet(stack)
-        pool = Connections(url, Power())
+        line, links = identity.Line(), list[Link]()
+        pool = Connections(url, Power(), DatabaseWeather(VirtualTime()), links)
         stack.callback(pool.close)
+        auth = identity.build(settings, line)
+        stack.callback(auth.close)
         services = Services(
             settings=settings,
             pool=cast("Pool", pool),
             keyring=Keyring.from_settings(settings.encryption_keys),
             zoho=client.build(settings, cast("Pool", pool), Keyring.from_settings(settings.encryption_keys)),
-            auth=cast("Any", None),
+            auth=auth,
             mail=None,
         )
         app = portal_app.create_app(settings, services)
@@ -204,7 +227,7 @@ def build(server: Server, folder: Path, name: str) -> Iterator[Stage]:
         wiper = Wiper(url)
         wiper.conn.execute("set search_path to billing, jobs")
         stack.callback(wiper.close)
-        yield Stage(folder, url, app, settings, wiper, known)
+        yield Stage(folder, url, app, settings, wiper, known, line, links)
 
 
 def _begin(app: Flask, folder: Path, pool: Connections) -> dict[str, UUID]:
@@ -219,8 +242,8 @@ def _begin(app: Flask, folder: Path, pool: Connections) -> dict[str, UUID]:
         services = app.extensions["services"] = replace(services, zoho=calling)
         network.places = {services.settings.zoho_api_url: zoho.wsgi_app}
         with pool.connection() as conn:
-            conn.execute(WATCH + DRAWN_IDS)
-        known = {email: _sign_up(services, email) for email in EMAILS}
+            conn.execute(WATCH + DRAWN_IDS + STRIKE)
+        known = {email: _sign_up(services, zoho, email) for email in EMAILS}
         ada = _customer_of(zoho, EMAILS[0])
         with pool.connection() as conn, conn.transaction():
             conn.execute(
@@ -241,10 +264,10 @@ def _begin(app: Flask, folder: Path, pool: Connections) -> dict[str, UUID]:
     return known
 
 
-def _sign_up(services: Services, email: str) -> UUID:
+def _sign_up(services: Services, zoho: Flask, email: str) -> UUID:
     from portal.people import accounts
 
-    user_id = uuid5(NAMESPACE_URL, email)
+    user_id = identity.plant(zoho.extensions["sandbox_world"], email)
     with as_web(services.pool, user_id) as conn:
         users.upsert(conn, people.signed_in(user_id=user_id, email=email).identity)
         account_id = accounts.create_for(conn, user_id, name=email, email=email)

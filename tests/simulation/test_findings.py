@@ -165,6 +165,25 @@ def test_conv_04_a_customer_made_by_a_lost_call_and_linked_since_is_found_by_the
     assert (act["state"], act["result"]) == ("done", {"customer_id": linked})
 
 
+def test_inv_1_what_zoho_stamps_after_its_clock_was_set_back_is_believed(setting: Setting) -> None:
+    """A clock that jumps back (FLT): the row looked newer than all that came after it, for good (seed 12)."""
+    customer = of_ada(setting, "customers")[0]["zoho_id"]
+    edit = {"kind": "edit_customer", "customer_id": customer}
+    control(setting, "faults", UNHEARD | {"skew_s": 600})
+    control(setting, "act", edit | {"phone": "1"})
+    compare_all(setting)
+    control(setting, "faults", UNHEARD)
+    setting.virtual.sleep(60)
+    control(setting, "act", edit | {"phone": "2"})
+    compare_all(setting)
+    at_once = of_ada(setting, "customers")[0]["raw"]["phone"]
+    setting.virtual.sleep(20 * 60)
+
+    assert at_once == "1"  # as yet, a read that lags behind would look the same
+    assert compare_all(setting) == []
+    assert of_ada(setting, "customers")[0]["raw"]["phone"] == "2"
+
+
 class _Hiding:
     """Zoho, except that one address is not there yet."""
 

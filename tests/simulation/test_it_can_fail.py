@@ -39,9 +39,7 @@ def weather(**lanes: Any) -> dict[str, Any]:
 def options(seed: int, weather: dict[str, Any], **changed: Any) -> Options:
     """A seed without any fault but those that the test is about."""
     quiet = replace(
-        drawn.draw(seed, STEPS),
-        crash=0.0,
-        database=0.0,
+        run.calm(drawn.draw(seed, STEPS)),
         skew_s=0,
         revoked=False,
         mail={"refuse": 0.0, "lose_answer": 0.0},

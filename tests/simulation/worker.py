@@ -12,14 +12,13 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any
 
-import psycopg
 from croniter import croniter
-from psycopg_pool import PoolTimeout
 
 from portal import clock
 from portal.errors import PortalError
 from portal.jobs import tasks
 from portal.jobs.schedule import SCHEDULE
+from tests.simulation.database import OUTAGES
 from tests.simulation.history import History
 from tests.simulation.power import Crash
 from tests.simulation.stage import Setting
@@ -54,6 +53,8 @@ class Worker:
 
     def tick(self, *, only: set[str] | None = None) -> None:
         """Run every periodic task whose time came since it last ran, then the waiting jobs."""
+        if not self._can_work():
+            return
         for cron, task in SCHEDULE:
             if task.name in NOT_HERE or (only is not None and task.name not in only):
                 continue
@@ -65,6 +66,8 @@ class Worker:
     def work(self) -> None:
         """Work the queue off."""
         for _ in range(MOST_JOBS):
+            if not self._can_work():
+                return
             taken = self.setting.rows(_TAKE, clock.now())
             if not taken:
                 return
@@ -80,11 +83,16 @@ class Worker:
         except Crash:
             self.history.note(f"worker died in {task.name}")
             self.setting.start()
-        except (PortalError, psycopg.OperationalError, PoolTimeout) as problem:
+        except (PortalError, *OUTAGES) as problem:
             self.history.note(f"{task.name} failed: {type(problem).__name__}")
         except Exception as problem:  # noqa: BLE001 - whatever it is, it is a finding
             if self.setting.power.losses == losses:
                 self.history.violate("no surprise", f"{task.name}: {problem!r}")
+
+    def _can_work(self) -> bool:
+        """Whether there is a worker, and a database from which it can take a job."""
+        pool = self.setting.pool
+        return "worker" not in self.setting.down and pool.is_up and not pool.weather.is_read_only
 
     def _has_time_for(self, name: str) -> bool:
         return self.dice.random() < COSTLY.get(name, 1.0)

@@ -155,14 +155,16 @@ def test_wh_09_two_changes_in_one_second_end_with_the_later_read(
 
 
 def test_wh_09_an_older_version_of_zoho_never_replaces_a_newer_one(services: Services, conn: Any) -> None:
-    now = clock.now()
+    """As long as its reads may lag behind; what is older even after that was stamped by a clock set back."""
+    now, older = clock.now(), clock.now() - timedelta(seconds=1)
     _write(services, "s1", status="cancelled", read=now, updated=now)
-    late = _write(
-        services, "s1", status="live", read=now + timedelta(hours=1), updated=now - timedelta(seconds=1)
-    )
+    late = _write(services, "s1", status="live", read=now + rows.LONGEST_LAG, updated=older)
+    kept = conn.execute("select status from billing.subscriptions").fetchone()["status"]
+    later = now + rows.LONGEST_LAG + timedelta(seconds=1)
+    believed = _write(services, "s1", status="live", read=later, updated=older)
 
-    assert late.refused
-    assert conn.execute("select status from billing.subscriptions").fetchone()["status"] == "cancelled"
+    assert (late.refused, kept) == (True, "cancelled")
+    assert believed.changed
 
 
 def test_reconcile_then_an_older_event_undoes_nothing(

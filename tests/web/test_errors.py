@@ -53,6 +53,11 @@ def test_each_status_has_its_words(app: Flask, database_url: str, status: int) -
         (zoho_errors.NotFound(1002, "gone", 404), 503, "The billing system is not answering right now"),
         (PoolTimeout("dsn with password"), 503, "The billing system is not answering right now"),
         (psycopg.OperationalError("host secret"), 503, "The billing system is not answering right now"),
+        (
+            psycopg.errors.ReadOnlySqlTransaction("a standby"),
+            503,
+            "The billing system is not answering right now",
+        ),
         (RuntimeError("secret"), 500, "Something went wrong on our side"),
     ],
 )
