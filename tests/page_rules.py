@@ -198,6 +198,16 @@ def _can_be_sent(form: Tag, soup: BeautifulSoup) -> bool:
 # -- links ---------------------------------------------------------------------------------------
 
 
+def _summary_order(soup: BeautifulSoup) -> Iterator[str]:
+    """The summary names the fields as they come on the page, and leads to each."""
+    ids = [str(tag["id"]) for tag in soup.find_all(id=True)]
+    named = [str(link["href"]).removeprefix("#") for link in soup.select(".error-summary a[href^='#']")]
+    if gone := [one for one in named if one not in ids]:
+        yield f"the error summary leads to {gone}, which is not on the page"
+    elif named != sorted(named, key=ids.index):
+        yield f"the error summary names {named} in another order than the page"
+
+
 def _link_words(soup: BeautifulSoup) -> Iterator[str]:
     for tag in soup.find_all("a", href=True):
         if not words(tag) and not tag.get("aria-label") and not tag.find(["img", "svg"]):
@@ -264,6 +274,7 @@ PART_RULES: tuple[Rule, ...] = (
     _no_leaks,
     _labels,
     _forms,
+    _summary_order,
     _link_words,
 )
 DOCUMENT_RULES: tuple[Rule, ...] = (_one_heading, _frame, _heading_order)

@@ -15,8 +15,9 @@ class SignInForm(EmailForm):
     next = HiddenField()
 
 
-class SignUpForm(EmailForm):
+class SignUpForm(BaseForm):
     name = fields.name_field()
+    email = fields.email_field()
     password = fields.new_password_field()
 
 

@@ -3,7 +3,7 @@
 Prices are never taken from a form (AC-03, AC-08); ``stamp`` only says which ones the person saw.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from flask import redirect, request, url_for
@@ -45,9 +45,19 @@ class ChoiceForm(ActForm):
         )
         return Choice(self.plan.data or "", self.quantity.data or 1, tuple(addons), self.coupon.data or "")
 
+    def __iter__(self) -> Iterator[Any]:
+        """List the fields as the page shows them: addons stand between the quantity and the coupon."""
+        return iter(sorted(super().__iter__(), key=_place))
+
     def addon_fields(self) -> list[Any]:
         """List the quantity fields of the addons."""
         return [field for field in self if field.name.startswith(ADDON_PREFIX)]
+
+
+def _place(field: Any) -> int:
+    if field.name.startswith(ADDON_PREFIX):
+        return 1
+    return 2 if field.name in ("coupon", "payment", "when") else 0
 
 
 def asks_for_amounts() -> bool:

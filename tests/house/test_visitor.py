@@ -27,6 +27,12 @@ GOOD_MAIN = """<h1>Your plan</h1>
 <label for="n">Name</label><input id="n" name="name"><button>Save</button></form>"""
 
 
+SUMMARY = (
+    "<h1>Your plan</h1><div class='error-summary'><a href='#{first}'>x</a><a href='#{second}'>y</a></div>"
+    "<label for='a'>A</label><input id='a' name='a'><label for='b'>B</label><input id='b' name='b'>"
+)
+
+
 def page(
     main: str = GOOD_MAIN, *, title: str = "Your plan – Northwind", html: str = '<html lang="en">'
 ) -> str:
@@ -76,6 +82,8 @@ def test_a_good_page_passes_and_its_form_can_be_sent() -> None:
         ("<h1>Your plan</h1><a href='/nowhere'>Go</a>", "leads to no route"),
         ("<h1>Your plan</h1><a href='#'>Go</a>", "leads nowhere without JavaScript"),
         ("<h1>Your plan</h1><a href='/page'></a>", "has no words"),
+        (SUMMARY.format(first="b", second="a"), "names ['b', 'a'] in another order than the page"),
+        (SUMMARY.format(first="a", second="c"), "leads to ['c'], which is not on the page"),
         ("<h1>Your plan</h1><p aria-describedby='gone'></p>", "names 'gone'"),
         ("<h1>Your plan</h1><img alt='' src='https://cdn.example/x.png'>", "from another origin"),
         ("<h1>Your plan</h1><p>None</p>", "a person reads 'None'"),
