@@ -1,6 +1,6 @@
 """Identity per transaction, and only per transaction (SB-03, design.md section 5).
 
-Every statement runs as one of four roles, set by ``set local`` in the same round trip as
+Every statement runs as one of four roles, set by ``set_config(..., true)`` in the same round trip as
 ``begin`` and gone at commit, so a transaction pooler in between is safe (R10):
 
 - :func:`as_member`  ``authenticated``: what a person reads on a page; row-level security shows own accounts
@@ -22,7 +22,7 @@ from functools import lru_cache
 from typing import Any, LiteralString
 from uuid import UUID
 
-from psycopg import ClientCursor, Connection
+from psycopg import ClientCursor, Connection, sql
 from psycopg.rows import DictRow
 from psycopg.sql import Composed
 from psycopg_pool import ConnectionPool
@@ -34,14 +34,17 @@ Pool = ConnectionPool[Conn]
 
 # Role, claims and search path (the job queue's own statements name no schema), and how long a statement
 # and a pause between two may take: whoever waits for a lock longer than that gives up, and a process that
-# hangs in a transaction holds nobody up (SB-10). Written out rather than bound: it begins every transaction,
-# and `set local` needs no plan. What is filled in are names of ours and a UUID, which cannot end a literal.
-_BEGIN = (
-    "begin; set local role {role}; set local request.jwt.claims = '{claims}';"
-    " set local search_path = billing, jobs; set local statement_timeout = '{patience}';"
-    " set local idle_in_transaction_session_timeout = '10s'; "
-)
-_OF_BEGIN = 6  # so many results come before those of the statements that are sent along
+# hangs in a transaction holds nobody up (SB-10). The same words begin every transaction of a person, so they
+# are composed once, and nothing is bound.
+_BEGIN = sql.SQL("""
+begin;
+select set_config('role', {role}, true),
+       set_config('request.jwt.claims', {claims}, true),
+       set_config('search_path', 'billing, jobs', true),
+       set_config('statement_timeout', {patience}, true),
+       set_config('idle_in_transaction_session_timeout', '10s', true);
+""")
+_OF_BEGIN = 2  # so many results come before those of the statements that are sent along
 _WORKER = "portal_worker"
 # A page that needs longer is a fault; a sweep over all rows may.
 _PATIENCE, _PATIENCE_OF_WORKER = "5s", "60s"
@@ -126,6 +129,6 @@ def _transaction(pool: Pool, role: str, user_id: UUID | None) -> Iterator[Conn]:
 
 @lru_cache(maxsize=1000)
 def _begin(role: str, user_id: UUID | None = None) -> bytes:
-    claims = {"role": role} | ({} if user_id is None else {"sub": str(UUID(str(user_id)))})
+    claims = {"role": role} | ({} if user_id is None else {"sub": str(user_id)})
     patience = _PATIENCE_OF_WORKER if role == _WORKER else _PATIENCE
-    return _BEGIN.format(role=role, claims=json.dumps(claims), patience=patience).encode()
+    return _BEGIN.format(role=role, claims=json.dumps(claims), patience=patience).as_bytes()
