@@ -9,9 +9,13 @@ reports. The portal's code is the real one; nothing in it knows.
 
 from __future__ import annotations
 
+import functools
+import gc
+import importlib
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -109,6 +113,11 @@ def main() -> None:
     from portal.app import create_app
     from portal.config import Settings
 
+    # What each child would do again for the one thing it does: read the machine's certificates, import what
+    # is imported late, collect garbage in pages that it shares.
+    ssl.create_default_context = functools.cache(ssl.create_default_context)
+    importlib.import_module("email_validator")
+    gc.disable()
     # The log goes to standard output as well; answers keep that to themselves.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
