@@ -16,7 +16,7 @@ from portal.auth.room import blueprint
 from portal.db.transaction import as_web
 from portal.people.auth_errors import IdentityError, NoLogin
 from portal.people.flows import Kind
-from portal.web import guard, limits
+from portal.web import guard, limits, places
 from portal.web.current import client_ip, current_services
 from portal.web.forms import query
 from portal.web.pages import page
@@ -89,8 +89,10 @@ def count_mail(email: str) -> None:
     """Refuse to be used for flooding a mailbox, ours or a stranger's."""
     services = current_services()
     per_address = MAILS_PER_ADDRESS * services.settings.rate_limit_scale
+    with as_web(services.pool) as conn:
+        account = places.account_key(conn, "mail", email)
     keys = (
-        (limits.account_key("mail", email), MAILS_PER_ACCOUNT),
+        (account, MAILS_PER_ACCOUNT),
         (limits.address_key("mail", client_ip()), per_address),
     )
     for key, most in keys:

@@ -24,6 +24,8 @@ ABSOLUTE, STAFF_ABSOLUTE = timedelta(hours=24), timedelta(hours=12)
 FRESH = timedelta(minutes=10)
 MOST_LIVE = 10
 SEEN_EVERY = timedelta(minutes=1)
+# Where somebody has signed in is a place of theirs; rows are kept as long (people/retention.py).
+KNOWN_FOR = timedelta(days=90)
 
 
 class Membership(NamedTuple):
@@ -143,6 +145,10 @@ _END_ONE = _END + " and id = %(id)s"
 _HAS_ENDED = """
 select exists (select from billing.sessions
                where id = %(id)s and user_id = %(user_id)s and ended_at is not null) as found
+"""
+_HAS_BEGUN_AT = """
+select exists (select from billing.users u join billing.sessions s on s.user_id = u.id
+               where lower(u.email) = %(email)s and s.ip = %(ip)s and s.created_at > %(since)s) as found
 """
 _END_OTHERS = _END + " and id is distinct from %(keep)s"
 _END_OLDEST = """
@@ -282,6 +288,13 @@ def end(conn: Conn, user_id: UUID, session_id: UUID, *, reason: str) -> bool:
 def has_ended(conn: Conn, user_id: UUID, session_id: UUID) -> bool:
     """Say whether this user had such a session, and it is over."""
     row = conn.execute(_HAS_ENDED, {"user_id": user_id, "id": session_id}).fetchone()
+    return bool(row and row["found"])
+
+
+def has_begun_at(conn: Conn, email: str, ip: str) -> bool:
+    """Say whether somebody with this address has signed in from there lately."""
+    given = {"email": email, "ip": ip, "since": clock.now() - KNOWN_FOR}
+    row = conn.execute(_HAS_BEGUN_AT, given).fetchone()
     return bool(row and row["found"])
 
 

@@ -5,7 +5,7 @@ import structlog
 from portal.db.transaction import as_web
 from portal.people.auth_errors import EmailNotConfirmed, TooManyTries, WrongCredentials
 from portal.people.supabase_auth import SignedIn
-from portal.web import limits
+from portal.web import limits, places
 from portal.web.current import client_ip, current_services
 
 log = structlog.get_logger()
@@ -17,9 +17,10 @@ def of_password(email: str, password: str) -> SignedIn:
     Raises an :class:`~portal.people.auth_errors.IdentityError`, or :class:`limits.TooMany`.
     """
     services, ip = current_services(), client_ip()
-    account, address = limits.account_key("sign-in", email), limits.address_key("sign-in", ip)
+    address = limits.address_key("sign-in", ip)
     free = limits.FAILURES_PER_ADDRESS * services.settings.rate_limit_scale
     with as_web(services.pool) as conn:
+        account = places.account_key(conn, "sign-in", email)
         limits.check_failures(conn, account, free=limits.FAILURES_PER_ACCOUNT)
         limits.check_failures(conn, address, free=free)
     try:

@@ -322,6 +322,30 @@ def test_ten_failures_make_an_account_wait_longer_each_time(visitor: Visitor) ->
         assert visitor.submit(given, action="/sign-in").heading != "Sign in"
 
 
+def test_no_stranger_keeps_somebody_out(app: Flask) -> None:
+    """AUT-04: whoever fails for Ada elsewhere waits; she does not, where she has signed in before."""
+    ada, stranger = Visitor(app), Visitor(app)
+    stranger.client.environ_base["REMOTE_ADDR"] = "203.0.113.66"
+    ada.sign_in("ada@example.com")
+    ada.submit(action="/sign-out")
+    began = clock.now()
+    with clock.replaced_by(lambda: began):
+        for address in ("/sign-in", "/magic-link"):
+            stranger.get(address)
+            typed = {"email": "Ada@example.com"} | ({"password": "x"} if address == "/sign-in" else {})
+            told = 0
+            while told != 429:
+                page = stranger.get(address)
+                data = {**typed, "csrf_token": str(page.soup.find(attrs={"name": "csrf_token"})["value"])}
+                told = stranger.raw("POST", address, data=data).status_code
+        ada.get("/magic-link")
+        page = ada.submit({"email": "ada@example.com"}, action="/magic-link")
+        assert page.heading == "Check your mail", page.heading
+        ada.get("/sign-in")
+        page = ada.submit({"email": "ada@example.com", "password": PASSWORD}, action="/sign-in")
+        assert page.url != "/sign-in"
+
+
 def test_many_sign_ins_leave_no_thread_behind(app: Flask) -> None:
     """SB-08, R8: the library's default is a timer thread for each sign-in."""
     auth = app.extensions["services"].auth
