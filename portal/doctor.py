@@ -7,52 +7,32 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
 from uuid import uuid4
 
-import psycopg
 import requests
-from psycopg.conninfo import conninfo_to_dict
-from psycopg_pool import PoolTimeout
 
 from portal import clock
 from portal import services as composition
 from portal.config import Settings
-from portal.db import migrate, transaction
+from portal.db import soundness, transaction, vault
+from portal.db.soundness import Finding, Verdict
 from portal.errors import PortalError
 from portal.services import Services
 
-Verdict = Literal["ok", "look", "bad"]
 MARKS: dict[Verdict, str] = {"ok": "ok   ", "look": "look ", "bad": "BAD  "}
 WORKER_SILENT_AFTER = timedelta(minutes=2)
 HTTP_TIMEOUT = (3.0, 10.0)
-_THIS_MACHINE = ("", "localhost", "127.0.0.1", "::1")
 
-_ROLES = """
-select rolname, pg_has_role(current_user, oid, 'member') as is_member, rolbypassrls or rolsuper as is_mighty
-from pg_roles where rolname in ('authenticated', 'portal_web', 'portal_worker', 'portal_staff')
-"""
-_DURABLE = "select current_setting('synchronous_commit') as value"
 _LAST_BEAT = "select max(last_heartbeat) as at from jobs.procrastinate_workers"
 _FORGET = "delete from billing.inbox where event_id = %s"
 _STORED = "select count(*) as n from billing.inbox where event_id = %s"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found."""
-
-    name: str
-    verdict: Verdict
-    text: str
-
-
 def run(settings: Settings, out: Callable[[str], None] = print) -> int:
-    """Check everything; return 0 when nothing is bad."""
+    """Check all that the portal runs with, the Vault's secrets too; return 0 when nothing is bad."""
     try:
-        services = composition.build(settings, name="portal-doctor", pool_size=2)
+        services = composition.build(vault.fill(settings), name="portal-doctor", pool_size=2)
     except PortalError as problem:
         out(f"{MARKS['bad']}settings: {problem.message}")
         return 2
@@ -66,58 +46,13 @@ def run(settings: Settings, out: Callable[[str], None] = print) -> int:
 def examine(services: Services) -> list[Finding]:
     """Run every check in order; stop early when the database is not there."""
     findings = [Finding("settings", "ok", f"complete; base address {services.settings.base_url}")]
-    database = _database(services)
+    database = soundness.examine(services.pool, services.settings.database_url.get_secret_value())
     findings += database
     if any(finding.verdict == "bad" for finding in database):
         return findings
     for check in (_identity, _zoho, _webhook, _mail, _worker):
         findings += check(services)
     return findings
-
-
-def _database(services: Services) -> list[Finding]:
-    try:
-        with transaction.as_worker(services.pool) as conn:
-            roles = {row["rolname"]: row for row in conn.execute(_ROLES).fetchall()}
-            durable = conn.execute(_DURABLE).fetchone()
-        missing = migrate.pending(services.settings.database_url.get_secret_value())
-    except (psycopg.Error, PoolTimeout) as problem:
-        text = str(problem).strip().splitlines()[0] if str(problem).strip() else "no connection"
-        return [Finding("database", "bad", f"{text}. Check DATABASE_URL, then `portal migrate`.")]
-    findings = [Finding("database", "ok", "answers")]
-    if missing:
-        findings.append(Finding("migrations", "bad", f"{len(missing)} are missing. Run `portal migrate`."))
-    else:
-        findings.append(Finding("migrations", "ok", "current"))
-    mighty = [name for name, row in roles.items() if row["is_mighty"]]
-    if mighty:
-        findings.append(
-            Finding("roles", "bad", f"{', '.join(mighty)} can pass row-level security. Take that away.")
-        )
-    else:
-        findings.append(Finding("roles", "ok", "none of the portal's roles can pass row-level security"))
-    if durable and durable["value"] == "off":
-        findings.append(
-            Finding("durability", "bad", "synchronous_commit is off: acknowledged webhooks can be lost.")
-        )
-    return [*findings, connection(services.settings.database_url.get_secret_value())]
-
-
-def connection(url: str) -> Finding:
-    """Say whether what goes between portal and database can be read or bent on its way (CRY-04)."""
-    given = conninfo_to_dict(url)
-    host = str(given.get("host") or "")
-    if host.startswith("/") or host in _THIS_MACHINE:
-        return Finding("encryption", "ok", "the database is on this machine")
-    if given.get("sslmode") == "verify-full":
-        return Finding("encryption", "ok", "the database's certificate is verified")
-    if "." not in host:
-        return Finding("encryption", "look", f"{host} is reached without TLS: for one private network only.")
-    return Finding(
-        "encryption",
-        "bad",
-        f"{host} is not verified. Add sslmode=verify-full and sslrootcert to DATABASE_URL.",
-    )
 
 
 def _zoho(services: Services) -> list[Finding]:

@@ -135,6 +135,7 @@ def test_the_doctor_finds_the_demo_well_and_names_what_is_not(stack: Stack) -> N
         "database",
         "migrations",
         "roles",
+        "row security",
         "identity",
         "zoho",
         "webhook",

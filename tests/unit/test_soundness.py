@@ -2,7 +2,7 @@
 
 import pytest
 
-from portal import doctor
+from portal.db import soundness
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,6 @@ from portal import doctor
     ],
 )
 def test_cry_04_only_a_verified_certificate_is_enough_over_a_network(url: str, verdict: str) -> None:
-    found = doctor.connection(url)
+    found = soundness.connection(url)
     assert found.verdict == verdict
     assert "u:p" not in found.text
