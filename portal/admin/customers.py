@@ -23,7 +23,7 @@ log = structlog.get_logger()
 @guard.staff
 def list_customers() -> Response:
     """Find customers by name, e-mail address or Zoho's id."""
-    q = query("q", limit=100).replace("\0", "")
+    q = query("q", limit=100)
     with reading() as conn:
         return page("admin/customers.html", "results", q=q, customers=status.list_customers(conn, q))
 

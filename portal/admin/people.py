@@ -21,7 +21,7 @@ from portal.web.pages import page
 @blueprint.get("/admin/people")
 @guard.staff
 def list_people() -> Response:
-    q = query("q", limit=100).replace("\0", "")
+    q = query("q", limit=100)
     with reading() as conn:
         found = users.search(conn, q)
     return page("admin/people.html", "results", q=q, people=found, most=users.MOST_FOUND)

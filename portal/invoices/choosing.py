@@ -35,7 +35,7 @@ def chosen(today: date) -> Choice:
     return Choice(
         today=today,
         standing=cast("Standing", _one_of(STANDINGS, query("status"), "all")),
-        search=query("q", limit=100).replace("\0", ""),
+        search=query("q", limit=100),
         year=int(year) if year else None,
         order=cast("Order", _one_of(ORDERS, query("sort"), "newest")),
     )

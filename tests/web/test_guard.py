@@ -122,6 +122,25 @@ def test_a_role_opens_what_it_may_and_no_more(portal: Flask, role: str, headers:
             assert answer.status_code in (303, 401, 503), what
 
 
+@pytest.mark.parametrize("query", ["q=a%00b", "page=%00", "%00=x", "q=%%00"])
+def test_no_page_looks_for_a_nul(portal: Flask, query: str) -> None:
+    """INP-01: nobody gets further with it anywhere; a page that does not exist answers the same (AC-07)."""
+    owner = sign_in(portal, f"{uuid4()}@example.com")
+    staff = sign_in(portal, f"{uuid4()}@example.com", is_staff=True)
+    addresses = [filled(path) for path, method, *_ in routes(portal) if method == "GET"]
+    for address in [*addresses, "/admin/nowhere"]:
+        for person in (owner, staff):
+            answer = ask(portal, person, "GET", f"{address}?{query}")
+            assert answer.status_code == 422, f"{address} answered {answer.status_code}"
+    assert b"Start again from the list." in answer.data
+
+
+def test_an_escaped_percent_is_no_nul(portal: Flask) -> None:
+    """INP-01: `%2500` is the text `%00`, which anybody may look for."""
+    staff = sign_in(portal, f"{uuid4()}@example.com", is_staff=True)
+    assert ask(portal, staff, "GET", "/admin/events?q=%2500").status_code == 200
+
+
 def test_staff_open_staff_pages_and_no_account(portal: Flask) -> None:
     """AC-02, AC-07"""
     for path, method, _, rule in routes(portal):
