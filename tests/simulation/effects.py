@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from flask import Flask
 
 API = "/billing/v1"
+# What the merchant's people do in Zoho's own screens.
+STAFF = "/_control/act"
 # What one act of the portal asks of Zoho: method and path, with the subject's id in the path.
 CALLS: dict[str, tuple[str, str]] = {
     "create_customer": ("POST", "/customers"),
@@ -36,10 +38,18 @@ CALLS: dict[str, tuple[str, str]] = {
     "remove_method": ("DELETE", "/customers/{customer}/cards/{id}"),
     "update_customer": ("PUT", "/customers/{id}"),
 }
+# The merchant's acts on the same subject after which nobody can see that the portal's act was done.
+UNDONE_BY: dict[str, tuple[str, ...]] = {
+    "change_plan": ("change_plan", "cancel", "delete_subscription"),
+    "cancel": ("reactivate", "delete_subscription"),
+    "reactivate": ("cancel", "delete_subscription"),
+}
 
 
 @dataclass(frozen=True)
 class Effect:
+    """A write that took effect; the time is the portal's, the path that of the API or :data:`STAFF`."""
+
     at: datetime
     method: str
     path: str
@@ -62,12 +72,12 @@ class Recorder:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
-        if method == "GET" or not path.startswith(API):
+        if method == "GET" or not path.startswith((API, STAFF)):
             return self._inner(environ, start_response)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = _again(body)
         answer = Response.from_app(self._inner, environ, buffered=True)
-        said = re.match(rb'\s*\{\s*"code":\s*0\b', answer.get_data())
+        said = path == STAFF or re.match(rb'\s*\{\s*"code":\s*0\b', answer.get_data())
         # A yes that says in its body that no money came.
         failed = b'"status":"failure"' in answer.get_data() and path.endswith("/collect")
         failed |= b'"status":"creation_failed"' in answer.get_data() and path.endswith("/subscriptions")
@@ -83,6 +93,13 @@ def address(intent: dict[str, Any]) -> tuple[str, str]:
     method, path = CALLS[intent["kind"]]
     customer = intent["request"].get("customer_id", "")
     return method, path.format(id=intent["subject_zoho_id"], customer=customer)
+
+
+def undoes(effect: Effect, intent: dict[str, Any]) -> bool:
+    """Whether the merchant's people left nothing to be seen of what this intent did."""
+    kinds = UNDONE_BY.get(intent["kind"], ())
+    subject = intent["subject_zoho_id"]
+    return effect.path == STAFF and effect.asked["kind"] in kinds and subject in effect.asked.values()
 
 
 def is_of(effect: Effect, intent: dict[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from portal.mirror.rows import LONGEST_LAG
 from sandbox.webhooks.endpoints import DEMO_SECRET
 from sandbox.webhooks.signing import HEADER, signature
 from tests.simulation import aftermath, compare
-from tests.simulation.effects import Effect, address, is_of
+from tests.simulation.effects import Effect, address, is_of, undoes
 from tests.simulation.history import History
 from tests.simulation.mailbox import Mailbox
 from tests.simulation.stage import Setting
@@ -89,7 +89,7 @@ class Judge:
             return [f"{name} took effect {len(mine)} times"]
         if intent["state"] == "done" and not mine and not self._was_there_anyway(intent):
             return [f"{name} was told to be done and is not"]
-        if intent["state"] in ("refused", "abandoned") and mine and not self._is_gone_again(intent):
+        if intent["state"] in ("refused", "abandoned") and mine and not self._is_gone_again(intent, mine[0]):
             return [f"{name} took effect all the same"]
         if intent["state"] not in ("done", "refused", "abandoned"):
             return [f"{name} was never settled"]
@@ -99,8 +99,8 @@ class Judge:
         """Told to be done after a look: Zoho was in the wanted state, by whoever's act."""
         return intent["settled_at"] - intent["called_at"] > timedelta(seconds=4)
 
-    def _is_gone_again(self, intent: dict[str, Any]) -> bool:
-        """Told not to be after a look: the merchant had deleted it before anybody could see it."""
+    def _is_gone_again(self, intent: dict[str, Any], done: Effect) -> bool:
+        """Told not to be after a look: the merchant had undone or deleted it before anybody could see it."""
         if intent["kind"] == "create_subscription":
             made = {one.get("reference_id") for one in compare.state(self.setting, "subscriptions")}
             return intent["key"] not in made
@@ -108,7 +108,7 @@ class Judge:
             known, email = intent["before"]["known"], intent["request"]["email"]
             customers = compare.state(self.setting, "customers")
             return not any(one["email"] == email and one["customer_id"] not in known for one in customers)
-        return False
+        return any(undoes(one, intent) and done.at <= one.at <= intent["settled_at"] for one in self.effects)
 
     def _mail(self) -> list[str]:
         twice = [key for key, n in self.mailbox.accepted.items() if n > 1]

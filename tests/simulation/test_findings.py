@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from portal.errors import PortalError
 from portal.sync import acts, customers, feed, reconcile
 from portal.sync.subjects import Subject
 from tests.simulation import compare
-from tests.simulation.effects import Effect
+from tests.simulation.effects import STAFF, Effect
 from tests.simulation.history import History
 from tests.simulation.judge import Judge
 from tests.simulation.mailbox import Mailbox
@@ -144,6 +145,28 @@ def test_inv_2_what_the_merchant_deleted_before_anybody_looked_was_rightly_given
         kept = tx.find("subscriptions", limit=1)[0]
         tx.put("subscriptions", kept["subscription_id"], kept | {"reference_id": "key"})
     assert [text for text in judge.clicks() if "took effect all the same" in text]
+
+
+def test_inv_2_what_the_merchant_changed_before_anybody_looked_was_rightly_given_up(setting: Setting) -> None:
+    """A planned change whose answer was lost was replaced by one of the merchant's (seed 85)."""
+    now = setting.virtual.now()
+    setting.stage.wiper.conn.execute(
+        "insert into billing.intents (key, kind, subject_kind, subject_zoho_id, request, request_hash, state,"
+        " called_at, settled_at) values ('key', 'change_plan', 'subscription', '7', '{}', '', 'abandoned',"
+        " %s, %s)",
+        [now, now + timedelta(minutes=9)],
+    )
+    done = Effect(now, "PUT", "/subscriptions/7", {})
+    asked = {"kind": "change_plan", "subscription_id": "7"}
+
+    def judged(*staff: Effect) -> list[str]:
+        return Judge(setting, History(setting.virtual.now), Mailbox(Random(1), 0, 0), [done, *staff]).clicks()
+
+    assert judged(Effect(now + timedelta(minutes=5), "POST", STAFF, asked)) == []
+    assert judged()
+    assert judged(Effect(now + timedelta(minutes=5), "POST", STAFF, asked | {"subscription_id": "8"}))
+    assert judged(Effect(now - timedelta(minutes=5), "POST", STAFF, asked))
+    assert judged(Effect(now + timedelta(minutes=15), "POST", STAFF, asked))
 
 
 def test_conv_04_a_customer_made_by_a_lost_call_and_linked_since_is_found_by_the_look(
