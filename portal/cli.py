@@ -13,7 +13,7 @@ import psycopg
 from psycopg_pool import PoolTimeout
 
 from portal import clock, config, logs
-from portal.errors import PortalError
+from portal.errors import PortalError, Refused
 from portal.services import Services
 
 if TYPE_CHECKING:
@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     Show = Callable[[Run], None]
 
 FAILED = 2
+MOST_DAYS = 3650
+# What Postgres says where a schema, a table, a column or (as somebody takes it) a role is not there yet.
+_NOT_MIGRATED = (
+    psycopg.errors.InvalidSchemaName,
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.UndefinedFunction,
+    psycopg.errors.InvalidParameterValue,
+)
 Command = Callable[[argparse.Namespace], int]
 
 
@@ -34,10 +43,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PortalError as problem:
         return _fail(problem.message)
     except (psycopg.OperationalError, PoolTimeout) as problem:
-        first = str(problem).strip().splitlines()[0] if str(problem).strip() else "no connection"
-        return _fail(f"The database does not answer: {first}. Check DATABASE_URL.")
+        return _fail(f"The database does not answer: {_first_line(problem)}. Check DATABASE_URL.")
+    except _NOT_MIGRATED as problem:
+        return _fail(
+            f"The database lacks what this version needs: {_first_line(problem)}. Run `portal migrate`."
+        )
     except KeyboardInterrupt:
         return 130
+
+
+def _first_line(problem: Exception) -> str:
+    return next(iter(str(problem).strip().splitlines()), "no connection")
 
 
 def _fail(message: str) -> int:
@@ -119,6 +135,8 @@ def _reconcile(options: argparse.Namespace) -> int:
 def _replay(options: argparse.Namespace) -> int:
     from portal.sync import replay
 
+    if not 1 <= options.days <= MOST_DAYS:
+        raise Refused(f"--days must be from 1 to {MOST_DAYS}.")
     states = ("dead", "failed", "applied", "ignored") if options.all else ("dead", "failed")
     since = clock.now() - timedelta(days=options.days)
     return _sweep(

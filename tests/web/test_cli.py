@@ -1,0 +1,79 @@
+"""A command that cannot be done says so in one line, with what to do, and ends with a code that is not 0."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from portal import cli
+from tests.harness.database import with_database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.harness.database import Server
+
+COMMANDS = (
+    ["reconcile"],
+    ["reconcile", "--hot"],
+    ["replay"],
+    ["rebuild"],
+    ["rotate-keys"],
+    ["doctor"],
+)
+
+
+@pytest.fixture(scope="module")
+def empty(server: Server, worker_id: str) -> Iterator[str]:
+    """A database that `portal migrate` has not seen."""
+    name = f"{server.template}_{worker_id}_empty"
+    with psycopg.connect(server.admin_url, autocommit=True) as conn:
+        conn.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    yield with_database(server.admin_url, name)
+    server.drop(name)
+
+
+@pytest.fixture(autouse=True)
+def _environment(settings_env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in settings_env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(cli.logs, "configure", lambda _: None)
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> str:
+    """The last line of what was said to whoever typed the command; no other tells of an error."""
+    said = capsys.readouterr()
+    lines = [*said.out.strip().splitlines(), *said.err.strip().splitlines()]
+    assert not [line for line in lines if "Traceback" in line]
+    return lines[-1]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_database_that_was_never_migrated(
+    command: list[str], empty: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", empty)
+    assert cli.main(command) == cli.FAILED
+    assert "portal migrate" in told(capsys)
+
+
+def test_a_role_that_is_not_there_yet(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Roles belong to the whole server, so a server without them is played."""
+
+    def sweep(*_: object) -> int:
+        raise psycopg.errors.InvalidParameterValue('role "portal_worker" does not exist')
+
+    monkeypatch.setattr(cli, "_sweep", sweep)
+    assert cli.main(["rebuild"]) == cli.FAILED
+    assert "portal migrate" in told(capsys)
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "3651", "999999999", "9" * 30])
+def test_more_days_than_there_are(days: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["replay", f"--days={days}"]) == cli.FAILED
+    assert told(capsys) == "--days must be from 1 to 3650."
