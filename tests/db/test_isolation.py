@@ -193,6 +193,27 @@ def test_the_web_reaches_no_secret_and_writes_no_mirror(two: Two, conn: Conn, po
             assert not next(iter(held.fetchone().values())), f"portal_web may {verb} {name}"
 
 
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("sessions", "token_hash"),
+        ("sessions", "access_token"),
+        ("sessions", "refresh_token"),
+        ("sessions", "supabase_session_id"),
+        ("invitations", "token_hash"),
+    ],
+)
+def test_what_opens_a_session_or_an_invitation_is_not_shown(
+    two: Two, pool: Pool, table: str, column: str
+) -> None:
+    """SES-01, SES-10: not even to its owner, who sees the rest of the row."""
+    names = {"table": sql.Identifier("billing", table), "column": sql.Identifier(column)}
+    with pytest.raises(DENIED), as_member(pool, two.users[0]) as mine:
+        mine.execute(sql.SQL("select {column} from {table}").format(**names))
+    with as_member(pool, two.users[0]) as mine:
+        assert len(mine.execute(sql.SQL("select id from {table}").format(**names)).fetchall()) == 1
+
+
 def test_staff_read_but_change_no_mirror(two: Two, conn: Conn, pool: Pool) -> None:
     with as_staff(pool, two.users[0]) as staff:
         assert len(staff.execute("select id from invoices").fetchall()) == 2
