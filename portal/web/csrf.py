@@ -5,8 +5,9 @@ for three hours still works. It is masked afresh for each page, or compression w
 by byte (BREACH). Every unsafe method needs it, sign-in and reset forms too. On top, a request that the
 browser itself calls cross-site, or that names a foreign origin, is refused whatever it carries.
 
-It also remembers the account in sight: a form opened for one account must not act on another to which the
-person switched meanwhile in another tab (docs/decisions/0125).
+A second HMAC remembers the account in sight: a form opened for one account must not act on another to which
+the person switched meanwhile in another tab (docs/decisions/0125). Whose browser it is does not depend on
+it, so a form that outlived its session still leads to sign-in.
 """
 
 import base64
@@ -14,6 +15,7 @@ import binascii
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import structlog
@@ -24,7 +26,6 @@ from portal.errors import Conflict
 from portal.web.current import (
     SAFE_METHODS,
     current_account,
-    current_person,
     current_services,
     visitor_cookie,
 )
@@ -73,8 +74,8 @@ def token() -> str:
     if "csrf_mask" not in g:
         g.csrf_mask = secrets.token_bytes(_BYTES)
     mask: bytes = g.csrf_mask
-    digest = _digest(_keys()[0], _account_in_sight())
-    return base64.urlsafe_b64encode(mask + _xor(mask, digest)).decode().rstrip("=")
+    parts = (_of_browser(_keys()[0]), _of_account(_keys()[0]))
+    return base64.urlsafe_b64encode(mask + b"".join(_xor(mask, part) for part in parts)).decode()
 
 
 def check(*, for_account: bool = False) -> None:
@@ -88,25 +89,31 @@ def check(*, for_account: bool = False) -> None:
         log.warning("cross-site request refused", endpoint=request.endpoint)
         raise FromElsewhere
     given = request.headers.get(HEADER) or request.form.get(FIELD, "")
-    if not is_valid(given, _accounts()):
+    of_browser, of_account = _unmasked(given)
+    if not is_valid(of_browser, _of_browser):
         log.warning("csrf token refused", endpoint=request.endpoint)
         raise CsrfFailed
-    if for_account and not is_valid(given, [_account_in_sight()]):
+    if for_account and current_account() is not None and not is_valid(of_account, _of_account):
         raise OfAnotherAccount
 
 
-def is_valid(given: str, accounts: list[str]) -> bool:
-    """Say whether ``given`` is this browser's, for one of ``accounts``, under any key in use (CRY-03)."""
-    try:
-        raw = base64.urlsafe_b64decode(given + "=" * (-len(given) % 4))
-    except (binascii.Error, ValueError):
-        return False
-    if len(raw) != 2 * _BYTES:
-        return False
-    found = _xor(raw[:_BYTES], raw[_BYTES:])
+def is_valid(given: bytes, proof: Callable[[str], bytes]) -> bool:
+    """Say whether ``given`` is the proof under any key in use (CRY-03)."""
     # All are tried, without an early exit.
-    matches = [hmac.compare_digest(found, _digest(key, one)) for key in _keys() for one in accounts]
+    matches = [hmac.compare_digest(given, proof(key)) for key in _keys()]
     return any(matches)
+
+
+def _unmasked(given: str) -> tuple[bytes, bytes]:
+    """Return the two proofs of a token, of its browser and of its account; empty ones of no token."""
+    try:
+        raw = base64.urlsafe_b64decode(given)
+    except (binascii.Error, ValueError):
+        return b"", b""
+    if len(raw) != 3 * _BYTES:
+        return b"", b""
+    mask = raw[:_BYTES]
+    return _xor(mask, raw[_BYTES : 2 * _BYTES]), _xor(mask, raw[2 * _BYTES :])
 
 
 def _is_foreign() -> bool:
@@ -123,20 +130,17 @@ def _keys() -> list[str]:
     return [current_app.config["SECRET_KEY"], *current_app.config.get("SECRET_KEY_FALLBACKS", [])]
 
 
-def _digest(key: str, account: str) -> bytes:
-    bound_to = f"csrf:{visitor_cookie()}:{account}"
-    return hmac.new(key.encode(), bound_to.encode(), hashlib.sha256).digest()
+def _of_browser(key: str) -> bytes:
+    return _digest(key, visitor_cookie())
 
 
-def _account_in_sight() -> str:
+def _of_account(key: str) -> bytes:
     account = current_account()
-    return str(account.id) if account else ""
+    return _digest(key, f"{visitor_cookie()}:{account.id if account else ''}")
 
 
-def _accounts() -> list[str]:
-    """Name every account whose forms this browser may have open."""
-    person = current_person()
-    return ["", *(str(account.id) for account in person.accounts)] if person else [""]
+def _digest(key: str, bound_to: str) -> bytes:
+    return hmac.new(key.encode(), f"csrf:{bound_to}".encode(), hashlib.sha256).digest()
 
 
 def _xor(left: bytes, right: bytes) -> bytes:

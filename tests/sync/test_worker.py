@@ -176,7 +176,8 @@ def test_job_04_the_worker_outlives_the_loss_of_all_its_connections(
     until(lambda: conn.execute("select 1 from jobs.procrastinate_workers").fetchone(), what="the worker")
     for _ in range(3):
         conn.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity"
+            # Waits until each is gone: one that dies after it took the job keeps it for the sweep (JOB-02).
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
             " where application_name in ('portal-queue', 'portal-worker') and datname = current_database()"
         )
 

@@ -124,6 +124,16 @@ def test_form_of_one_account_does_not_act_on_another(portal: Flask, conn: Conn) 
     one_tab.submit({"name": "Some Body"}, action="/account/profile")
 
 
+def test_form_that_outlived_its_session_leads_to_sign_in(portal: Flask, conn: Conn) -> None:
+    """SES-03: the session ended elsewhere; the form is not called another browser's."""
+    visitor = wear(Visitor(portal), sign_in(portal))
+    token = token_for(visitor)
+    conn.execute("delete from sessions")
+    for path in ("/account/invitations", "/account/profile"):
+        answer = visitor.raw("POST", path, data={"csrf_token": token})
+        assert (answer.status_code, answer.location.partition("?")[0]) == (303, "/sign-in")
+
+
 def test_token_looks_different_each_time(owner: Visitor) -> None:
     """BREACH: nothing secret stands twice in compressed pages."""
     tokens = {token_for(owner) for _ in range(5)}
