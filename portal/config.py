@@ -4,14 +4,19 @@ docs/settings.md documents each (tests/house keeps the two equal). Secrets are `
 traceback or a log line that shows the settings shows none of them.
 """
 
+import re
+from collections.abc import Callable
 from functools import cached_property
-from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from typing import Annotated, Literal
+from urllib.parse import SplitResult, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from portal.errors import Misconfigured
+from portal.sealing import Keyring
 
 # Accounts host, API host, web host of the hosted pages (facts.md 1.1). Three values, never derived
 # from each other: Canada breaks every rule. UK is not a documented Billing data centre; it is here
@@ -40,6 +45,8 @@ DATA_CENTRES: dict[str, tuple[str, str, str]] = {
     ),
 }
 MIN_SECRET_KEY = 32
+# They become part of the content policy, so nothing but an origin may be in one.
+_ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[::1\])(:[0-9]+)?")
 
 DataCentre = Literal["us", "eu", "in", "au", "jp", "ca", "sa", "uk", "cn"]
 CommaList = Annotated[list[str], NoDecode]
@@ -57,8 +64,8 @@ class Settings(BaseSettings):
     trusted_proxies: int = Field(default=0, ge=0, le=5)
 
     zoho_dc: DataCentre | None = None
-    zoho_accounts_url: str = ""
-    zoho_api_url: str = ""
+    zoho_accounts_url: str = Field(default="", validate_default=True)
+    zoho_api_url: str = Field(default="", validate_default=True)
     zoho_hosted_origins: CommaList = []
     zoho_organization_id: str = ""
     zoho_client_id: SecretStr = SecretStr("")
@@ -74,7 +81,7 @@ class Settings(BaseSettings):
     supabase_secret_key: SecretStr = SecretStr("")
 
     secrets_backend: Literal["vault", "env"] = "env"
-    encryption_keys: CommaList = []
+    encryption_keys: CommaList = Field(default=[], validate_default=True)
 
     smtp_url: SecretStr = SecretStr("")
     mail_from: str = "Billing <billing@example.com>"
@@ -130,19 +137,55 @@ class Settings(BaseSettings):
             values = {**preset, **{name: given for name, given in values.items() if given}}
         return values
 
-    @model_validator(mode="after")
-    def _check_urls(self) -> Self:
-        for name in ("base_url", "zoho_accounts_url", "zoho_api_url", "supabase_url"):
-            address = urlsplit(getattr(self, name))
-            if not address.hostname or address.scheme not in ("http", "https"):
-                raise ValueError(f"{name.upper()} must be an address such as https://example.com")
-            if address.scheme == "http" and address.hostname not in (
-                "127.0.0.1",
-                "localhost",
-                "::1",
-            ):
-                raise ValueError(f"{name.upper()} must use https (http only on this machine)")
-        return self
+    # Each by itself and not all after the fields, or one wrong number would hide a wrong address.
+    @field_validator("base_url", "zoho_accounts_url", "zoho_api_url", "supabase_url")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        _check_address(value)
+        return value
+
+    @field_validator("zoho_hosted_origins")
+    @classmethod
+    def _are_origins(cls, values: list[str]) -> list[str]:
+        origins = [value.lower().removesuffix("/") for value in values]
+        for origin in origins:
+            _check_address(origin)
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError("must be origins such as https://billing.zoho.eu, without a path")
+        return origins
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_database(cls, value: SecretStr) -> SecretStr:
+        url = value.get_secret_value()
+        try:
+            conninfo_to_dict(url)
+            is_known = _parts(url).scheme in ("postgresql", "postgres")
+        except (psycopg.ProgrammingError, ValueError):
+            is_known = False
+        if not is_known:  # and never what libpq says about it, which quotes the password
+            raise ValueError("must look like postgresql://user:password@host:5432/name")
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_mail_server(cls, value: SecretStr) -> SecretStr:
+        if url := value.get_secret_value():
+            parts = _parts(url)
+            if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+                raise ValueError("must look like smtp://user:password@mail.example.com:587")
+        return value
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _are_keys(cls, values: list[str], info: ValidationInfo) -> list[str]:
+        if not values and info.data.get("secrets_backend") == "vault":
+            return values  # they may lie there
+        try:
+            Keyring.from_settings(values)
+        except Misconfigured as problem:
+            raise ValueError(problem.message.removeprefix("ENCRYPTION_KEYS ")) from None
+        return values
 
     @cached_property
     def is_secure(self) -> bool:
@@ -155,11 +198,37 @@ def load() -> Settings:
 
     Raises :class:`~portal.errors.Misconfigured`, naming every missing or wrong variable at once.
     """
+    return _named(Settings)  # the environment fills the fields
+
+
+def checked(values: dict[str, object]) -> Settings:
+    """Return these settings. Raises :class:`~portal.errors.Misconfigured` as :func:`load` does."""
+    return _named(lambda: Settings.model_validate(values))
+
+
+def _named(make: Callable[[], Settings]) -> Settings:
     try:
-        return Settings()  # the environment fills the fields
+        return make()
     except ValidationError as problem:
         lines = [_line(error) for error in problem.errors()]
         raise Misconfigured("; ".join(lines)) from None
+
+
+def _check_address(value: str) -> None:
+    parts = _parts(value)
+    if not parts.hostname or parts.scheme not in ("http", "https"):
+        raise ValueError("must be an address such as https://example.com")
+    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise ValueError("must use https (http only on this machine)")
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - is read only when it is asked for, and raises then
+    except ValueError:
+        raise ValueError("is no address: its host or port cannot be read") from None
+    return parts
 
 
 def _line(error: object) -> str:

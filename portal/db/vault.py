@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from portal.config import Settings
+from portal.config import Settings, checked
 from portal.errors import Misconfigured
 
 # What may come from the Vault: secrets, never an address. DATABASE_URL opens the Vault, so it cannot;
@@ -47,7 +47,7 @@ def fill(settings: Settings) -> Settings:
         raise Misconfigured("SECRETS_BACKEND=vault: the database login may not read the Vault") from None
     except psycopg.OperationalError:
         raise Misconfigured("SECRETS_BACKEND=vault: the database in DATABASE_URL does not answer") from None
-    return Settings.model_validate({**_given(settings), **found})
+    return checked({**_given(settings), **found})
 
 
 def read(conn: psycopg.Connection[Any]) -> dict[str, str]:

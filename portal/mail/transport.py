@@ -14,7 +14,7 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from portal.config import Settings
-from portal.errors import Misconfigured, PortalError
+from portal.errors import PortalError
 
 _SECONDS = 10.0
 _DEFAULT_PORTS = {"smtp": 587, "smtps": 465}
@@ -88,10 +88,8 @@ def from_settings(settings: Settings) -> SmtpTransport:
     is refused as not sent, and waits in the outbox.
     """
     address = urlsplit(settings.smtp_url.get_secret_value() or "smtp://127.0.0.1:1")
-    if address.scheme not in _DEFAULT_PORTS or not address.hostname:
-        raise Misconfigured("SMTP_URL must look like smtp://user:password@mail.example.com:587")
     return SmtpTransport(
-        host=address.hostname,
+        host=address.hostname or "",
         port=address.port or _DEFAULT_PORTS[address.scheme],
         user=unquote(address.username or ""),
         password=unquote(address.password or ""),

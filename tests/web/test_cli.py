@@ -60,6 +60,15 @@ def test_a_database_that_was_never_migrated(
     assert "portal migrate" in told(capsys)
 
 
+@pytest.mark.parametrize("command", [["migrate"], *COMMANDS], ids=" ".join)
+def test_a_database_url_that_is_none(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "nonsense")
+    assert cli.main(command) == cli.FAILED
+    assert told(capsys).startswith("DATABASE_URL: must look like postgresql://")
+
+
 def test_a_role_that_is_not_there_yet(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -52,6 +52,13 @@ def test_what_the_vault_holds_takes_the_place_of_the_environment(settings_at: Bu
     assert filled.encryption_keys == settings.encryption_keys
 
 
+def test_what_is_wrong_in_the_vault_is_named_and_not_shown(settings_at: Build, with_vault: Row) -> None:
+    with_vault.execute("insert into vault.secrets (name, secret) values ('encryption_keys', 'k:hush')")
+    with pytest.raises(Misconfigured, match=r"^ENCRYPTION_KEYS: must be") as caught:
+        vault.fill(settings_at("http://127.0.0.1:9", secrets_backend="vault"))
+    assert "hush" not in caught.value.message
+
+
 def test_what_is_no_setting_of_ours_is_not_read(with_vault: Row) -> None:
     with_vault.execute(
         "insert into vault.secrets (name, secret) values ('stripe_key', 'x'), ('base_url', 'y')"

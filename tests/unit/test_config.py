@@ -1,0 +1,69 @@
+"""Every wrong setting is named at once, in words and without what was given (docs/settings.md)."""
+
+from __future__ import annotations
+
+import pytest
+
+from portal import config
+from portal.errors import Misconfigured
+from tests.zoho.conftest import settings_for
+
+RIGHT = {
+    name.upper(): value.get_secret_value() if hasattr(value, "get_secret_value") else value
+    for name, value in settings_for("http://127.0.0.1:9", "postgresql://u:hush@127.0.0.1/x")
+    if isinstance(value, str) or hasattr(value, "get_secret_value")
+} | {"ENCRYPTION_KEYS": "k:" + "a" * 43 + "="}
+WRONG = {
+    "DATABASE_URL": [
+        "nonsense",
+        "mysql://u:hush@h/x",
+        "postgresql://u:hush@h:port/x",
+        "host=h password=hush",
+    ],
+    "BASE_URL": ["example.com", "http://example.com", "https://[", "https://example.com:port"],
+    "SUPABASE_URL": ["nowhere"],
+    "ZOHO_API_URL": ["ftp://example.com"],
+    "ZOHO_HOSTED_ORIGINS": [
+        "https://zoho.eu/path",
+        "https://zoho.eu;script-src",
+        "zoho.eu",
+        "http://zoho.eu",
+    ],
+    "ENCRYPTION_KEYS": ["hush", "k:hush", ""],
+    "SMTP_URL": ["mail.example.com", "http://u:hush@h", "smtp://u:hush@h:port"],
+    "WEB_POOL_SIZE": ["many"],
+}
+
+
+def problems(monkeypatch: pytest.MonkeyPatch, **changes: str) -> str:
+    for name, value in (RIGHT | changes).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(Misconfigured) as caught:
+        config.load()
+    return caught.value.message
+
+
+def test_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = problems(monkeypatch, **{name: values[0] for name, values in WRONG.items()})
+    assert sorted(line.partition(":")[0] for line in told.split("; ")) == sorted(WRONG)
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, one) for name, many in WRONG.items() for one in many])
+def test_each_by_itself_and_no_secret_is_told(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    told = problems(monkeypatch, **{name: value})
+    assert told.startswith(f"{name}: ")
+    assert "; " not in told
+    assert "hush" not in told
+
+
+def test_an_origin_needs_no_care_about_its_slash(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = "https://Billing.zoho.eu/, http://[::1]:8100"
+    for name, value in (RIGHT | {"ZOHO_HOSTED_ORIGINS": given}).items():
+        monkeypatch.setenv(name, value)
+    assert config.load().zoho_hosted_origins == ["https://billing.zoho.eu", "http://[::1]:8100"]
+
+
+def test_keys_may_lie_in_the_vault(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (RIGHT | {"ENCRYPTION_KEYS": "", "SECRETS_BACKEND": "vault"}).items():
+        monkeypatch.setenv(name, value)
+    assert config.load().encryption_keys == []
