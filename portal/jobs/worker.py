@@ -8,12 +8,13 @@ import asyncio
 import os
 import random
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import structlog
-from procrastinate import App
+from procrastinate import App, JobContext
 from procrastinate.exceptions import ConnectorException
+from procrastinate.middleware import AsyncCallNext
 from psycopg_pool import PoolTimeout
 
 from portal.jobs import queue, tasks
@@ -32,6 +33,9 @@ GIVE_UP_SECONDS = 24.0
 HEARTBEAT_SECONDS = 5.0
 # LISTEN wakes the worker at once; asking now and then covers a notification that got lost.
 POLL_SECONDS = 2.0
+
+# A job that found no connection waits so long and begins again; all of it fits into a graceful end.
+PAUSES_WITHOUT_DATABASE = (1.0, 2.0, 4.0, 8.0)
 
 _TROUBLE = (ConnectorException, PoolTimeout, psycopg.Error, OSError)
 
@@ -87,6 +91,7 @@ async def _until_asked(app: App, services: "Services", stop: asyncio.Event) -> N
             update_heartbeat_interval=HEARTBEAT_SECONDS,
             stalled_worker_timeout=60.0,
             fetch_job_polling_interval=POLL_SECONDS,
+            worker_middleware=[outlast],
         )
     )
     asked = asyncio.create_task(stop.wait())
@@ -99,6 +104,22 @@ async def _until_asked(app: App, services: "Services", stop: asyncio.Event) -> N
     except asyncio.CancelledError:
         if not stop.is_set():
             raise
+
+
+async def outlast(call_next: AsyncCallNext, context: JobContext, _worker: Any) -> Any:
+    """Begin a job again that found no connection while the pool makes new ones (JOB-04).
+
+    Without it what it was for would wait for the next scan, minutes later. Tasks find for themselves what
+    there is to do, so one that had begun loses nothing.
+    """
+    for pause in PAUSES_WITHOUT_DATABASE:
+        try:
+            return await call_next()
+        except PoolTimeout:
+            if context.should_abort():
+                raise
+            await asyncio.sleep(pause)
+    return await call_next()
 
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:

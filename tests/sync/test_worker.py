@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from croniter import croniter
+from psycopg_pool import PoolTimeout
 
 from portal.db import transaction
 from portal.jobs import queue, schedule, tasks, worker
@@ -169,11 +173,34 @@ def test_job_02_all_that_the_dead_hold_is_free_when_their_jobs_run_again() -> No
     assert tasks.DEAD_AFTER_SECONDS + between + 2 * worker.POLL_SECONDS < 90
 
 
+def test_job_04_a_job_that_finds_no_connection_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "PAUSES_WITHOUT_DATABASE", (0.0, 0.0))
+    context: Any = SimpleNamespace(should_abort=lambda: False)
+    tried: list[str] = []
+
+    async def job(lacks: int) -> str:
+        tried.append("once")
+        if len(tried) <= lacks:
+            raise PoolTimeout
+        return "done"
+
+    assert asyncio.run(worker.outlast(partial(job, 2), context, None)) == "done"
+    assert len(tried) == 3
+    with pytest.raises(PoolTimeout):
+        asyncio.run(worker.outlast(partial(job, 9), context, None))
+    assert len(tried) == 6
+    context.should_abort = lambda: True
+    with pytest.raises(PoolTimeout):
+        asyncio.run(worker.outlast(partial(job, 9), context, None))
+    assert len(tried) == 7
+
+
 def test_job_04_the_worker_outlives_the_loss_of_all_its_connections(
     services: Services, sandbox: Sandbox, conn: Any, start: Start
 ) -> None:
     worker = start("worker")
-    until(lambda: conn.execute("select 1 from jobs.procrastinate_workers").fetchone(), what="the worker")
+    deliver(services, subject_of(sandbox), "e0")
+    until(lambda: state_of(conn, "e0") == "applied", seconds=20, what="the worker")
     for _ in range(3):
         conn.execute(
             # Waits until each is gone: one that dies after it took the job keeps it for the sweep (JOB-02).
