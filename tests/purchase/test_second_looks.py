@@ -87,16 +87,22 @@ def test_a_balance_that_staff_took_away_is_no_payment(shopper: Shopper, staff: s
     assert states(shopper, "collect") == ["abandoned"]
 
 
-def test_a_change_that_staff_planned_is_not_the_one_asked_for(owner: Shopper) -> None:
+def lose_a_planned_change(owner: Shopper) -> str:
+    """Plan a change for the end of the term and lose Zoho's answer; return the subscription's id there."""
     (row,) = owner.rows("select id, zoho_id from billing.subscriptions")
     noun = f"/subscriptions/{row['id']}/plan-change"
     owner.visitor.get(noun, query_string={"plan": "starter-m", "quantity": 1, "when": "end"})
     lose_answers(owner, "PUT")
     owner.visitor.submit(action=noun)
+    return str(row["zoho_id"])
+
+
+def test_a_change_that_staff_planned_is_not_the_one_asked_for(owner: Shopper) -> None:
+    subscription_id = lose_a_planned_change(owner)
     assert states(owner, "change_plan") == ["unknown"]
     owner.sandbox.control("faults", {})
     theirs = {"plan": {"plan_code": "team-m", "quantity": 5}, "addons": [], "end_of_term": True}
-    owner.services.zoho.change_plan(row["zoho_id"], theirs)
+    owner.services.zoho.change_plan(subscription_id, theirs)
 
     resolve(owner)
 
@@ -105,14 +111,10 @@ def test_a_change_that_staff_planned_is_not_the_one_asked_for(owner: Shopper) ->
 
 def test_a_planned_change_that_has_come_meanwhile_is_done(owner: Shopper) -> None:
     """CONV-04: lost at the very end of the term; a second try would be told that it is there already."""
-    (row,) = owner.rows("select id, zoho_id from billing.subscriptions")
-    noun = f"/subscriptions/{row['id']}/plan-change"
-    owner.visitor.get(noun, query_string={"plan": "starter-m", "quantity": 1, "when": "end"})
-    lose_answers(owner, "PUT")
-    owner.visitor.submit(action=noun)
+    subscription_id = lose_a_planned_change(owner)
     owner.sandbox.control("faults", {})
     arrived = {"plan": {"plan_code": "starter-m", "quantity": 1}, "addons": [], "end_of_term": False}
-    owner.services.zoho.change_plan(row["zoho_id"], arrived)
+    owner.services.zoho.change_plan(subscription_id, arrived)
 
     resolve(owner)
 

@@ -16,7 +16,6 @@ from tests.simulation.history import History
 from tests.simulation.judge import HOOK, is_signed
 from tests.simulation.stage import Setting
 
-CONFLICT = 409
 PLANS = ("team-m", "team-y", "scale-m", "starter-m")
 
 
