@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from itertools import pairwise
@@ -173,6 +174,12 @@ def test_job_02_all_that_the_dead_hold_is_free_when_their_jobs_run_again() -> No
     assert tasks.DEAD_AFTER_SECONDS + between + 2 * worker.POLL_SECONDS < 90
 
 
+def finished(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine to its end in its own thread: in this one a browser of another test may keep a loop."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
 def test_job_04_a_job_that_finds_no_connection_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "PAUSES_WITHOUT_DATABASE", (0.0, 0.0))
     context: Any = SimpleNamespace(should_abort=lambda: False)
@@ -184,14 +191,14 @@ def test_job_04_a_job_that_finds_no_connection_begins_again(monkeypatch: pytest.
             raise PoolTimeout
         return "done"
 
-    assert asyncio.run(worker.outlast(partial(job, 2), context, None)) == "done"
+    assert finished(worker.outlast(partial(job, 2), context, None)) == "done"
     assert len(tried) == 3
     with pytest.raises(PoolTimeout):
-        asyncio.run(worker.outlast(partial(job, 9), context, None))
+        finished(worker.outlast(partial(job, 9), context, None))
     assert len(tried) == 6
     context.should_abort = lambda: True
     with pytest.raises(PoolTimeout):
-        asyncio.run(worker.outlast(partial(job, 9), context, None))
+        finished(worker.outlast(partial(job, 9), context, None))
     assert len(tried) == 7
 
 
