@@ -1,5 +1,6 @@
 """Differences that reconciliation found: look, repair, acknowledge; and reconcile now, with progress."""
 
+from itertools import groupby, islice
 from typing import Any
 from uuid import UUID
 
@@ -17,26 +18,26 @@ from portal.web import guard, paging
 from portal.web.forms import query
 from portal.web.pages import page
 
-PAGE_SIZE = 20  # each with its values and its buttons: more than anybody repairs at a sitting
+PAGE_SIZE = 20  # findings, each with its fields and its buttons: more than anybody repairs at a sitting
 
 
 @blueprint.get("/admin/drift")
 @guard.staff
 def list_drift() -> Response:
-    """List differences; without a choice, those that are not repaired."""
+    """List findings, one object with all its fields each; without a choice, those that are not repaired."""
     cursor = paging.parse(query("page"))
     standing = "all" if query("standing") == "all" else "open"
     edge = (cursor.value or "", cursor.id) if cursor else None
     backwards = cursor is not None and cursor.direction == "before"
+    most = (PAGE_SIZE + 1) * drift.MOST_FIELDS  # enough that no finding of the page is cut short
     with reading() as conn:
-        found = status.list_drift(
-            conn, standing=standing, limit=PAGE_SIZE + 1, edge=edge, backwards=backwards
-        )
-    shown = paging.cut(found, PAGE_SIZE, cursor, lambda row: row["sort_value"])
+        found = status.list_drift(conn, standing=standing, limit=most, edge=edge, backwards=backwards)
+    size = sum(len(list(rows)) for _, rows in islice(groupby(found, _finding), PAGE_SIZE))
+    shown = paging.cut(found, size, cursor, lambda row: row["sort_value"])
     return page(
         "admin/drift.html",
         "results",
-        differences=shown.rows,
+        findings=[sorted(rows, key=lambda row: row["field"]) for _, rows in groupby(shown.rows, _finding)],
         standing=standing,
         earlier=_address(standing, shown.previous),
         later=_address(standing, shown.next),
@@ -47,7 +48,7 @@ def list_drift() -> Response:
 @guard.staff
 @guard.fresh
 def create_acknowledgement(drift_id: UUID) -> Response:
-    """Note that somebody has seen it."""
+    """Note that somebody has seen the finding that this difference belongs to."""
     with reading() as conn:
         _get(conn, drift_id)
         drift.acknowledge(conn, drift_id, staff_id())
@@ -106,6 +107,11 @@ def create_run() -> Response:
         return redirect(url_for("admin.list_runs"), 303)
     wake(tasks.compare_all, once="asked:compare")
     return redirect(url_for("admin.show_run", run_id=run_id), 303)
+
+
+def _finding(row: status.Row) -> tuple[Any, ...]:
+    """Say what a row belongs to: what one run found of one object, whose rows stand side by side."""
+    return row["object_kind"], row["object_zoho_id"], row["run_id"]
 
 
 def _address(standing: str, cursor: paging.Cursor | None) -> str | None:

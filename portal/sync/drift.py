@@ -12,7 +12,7 @@ from portal import clock
 from portal.db.transaction import Conn
 from portal.mirror.rows import Written
 
-_MOST_FIELDS = 12
+MOST_FIELDS = 12
 
 _STORE = """
 insert into billing.drift
@@ -20,7 +20,7 @@ insert into billing.drift
    repaired_at)
 values
   (%(run_id)s, %(kind)s, %(object_kind)s, %(object_zoho_id)s, %(account_id)s, %(field)s, %(ours)s,
-   %(theirs)s, %(likely_cause)s, %(now)s, %(repaired_at)s)
+   %(theirs)s, %(likely_cause)s, %(found_at)s, %(repaired_at)s)
 """
 _IS_OPEN = """
 select 1 from billing.drift
@@ -45,9 +45,12 @@ _REPAIRED = """
 update billing.drift set repaired_at = %(now)s
 where object_kind = %(kind)s and object_zoho_id = %(zoho_id)s and repaired_at is null
 """
+# A finding is what one run found of one object: its fields are seen together, and acknowledged together.
 _ACKNOWLEDGE = """
-update billing.drift set acknowledged_at = %(now)s, acknowledged_by = %(user_id)s
-where id = %(id)s and acknowledged_at is null returning object_kind, object_zoho_id
+update billing.drift d set acknowledged_at = %(now)s, acknowledged_by = %(user_id)s
+from billing.drift one
+where one.id = %(id)s and d.object_kind = one.object_kind and d.object_zoho_id = one.object_zoho_id
+  and d.run_id is not distinct from one.run_id and d.repaired_at is null and d.acknowledged_at is null
 """
 
 
@@ -56,18 +59,21 @@ def record(conn: Conn, run_id: UUID, object_kind: str, written: Written) -> int:
     after = written.after
     if not written.changed or after is None or _is_own_act(conn, after.get("account_id")):
         return 0
-    cause = _likely_cause(conn, object_kind, written)
+    cause, now = _likely_cause(conn, object_kind, written), clock.now()
     found = _differences(written)
     for kind, field, ours, theirs in found:
         row = {"kind": kind, "field": field, "ours": ours, "theirs": theirs, "likely_cause": cause}
-        _store(conn, run_id, object_kind, after, row, repaired=True)
+        _store(conn, run_id, object_kind, after, {**row, "found_at": now, "repaired_at": now})
     return len(found)
 
 
 def record_unrepaired(conn: Conn, run_id: UUID, object_kind: str, row: dict[str, Any], cause: str) -> None:
-    """Write down an object that Zoho no longer lists and that was left alone on purpose."""
-    told = {"kind": "missing_there", "field": "", "ours": "present", "theirs": "not listed"}
-    _store(conn, run_id, object_kind, row, {**told, "likely_cause": cause}, repaired=False)
+    """Write down an object that Zoho no longer lists and that was left alone on purpose; once until it is
+    repaired.
+    """
+    if not _is_open(conn, object_kind, row["zoho_id"]):
+        told = {"kind": "missing_there", "field": "", "ours": "present", "theirs": "not listed"}
+        _store(conn, run_id, object_kind, row, {**told, "likely_cause": cause})
 
 
 def record_unreadable(conn: Conn, run_id: UUID, object_kind: str, zoho_id: str, problem: str) -> int:
@@ -75,17 +81,10 @@ def record_unreadable(conn: Conn, run_id: UUID, object_kind: str, zoho_id: str, 
 
     Once until it is repaired: a nightly run finds it every night.
     """
-    if conn.execute(_IS_OPEN, {"kind": object_kind, "zoho_id": zoho_id}).fetchone():
+    if _is_open(conn, object_kind, zoho_id):
         return 0
     told = {"kind": "differs", "field": "", "ours": "as last read", "theirs": "cannot be read"}
-    _store(
-        conn,
-        run_id,
-        object_kind,
-        {"zoho_id": zoho_id},
-        {**told, "likely_cause": problem[:500]},
-        repaired=False,
-    )
+    _store(conn, run_id, object_kind, {"zoho_id": zoho_id}, {**told, "likely_cause": problem[:500]})
     return 1
 
 
@@ -94,16 +93,21 @@ def record_paid_twice(conn: Conn, subscription_zoho_id: str, account_id: UUID) -
     told = {"kind": "differs", "field": "paid", "ours": "once", "theirs": "twice"}
     cause = "two payment pages were open, and both were paid: ask the customer which one to keep"
     of = {"zoho_id": subscription_zoho_id, "account_id": account_id}
-    _store(conn, None, "purchase", of, {**told, "likely_cause": cause}, repaired=False)
+    _store(conn, None, "purchase", of, {**told, "likely_cause": cause})
 
 
 def mark_repaired(conn: Conn, object_kind: str, zoho_id: str) -> None:
     conn.execute(_REPAIRED, {"kind": object_kind, "zoho_id": zoho_id, "now": clock.now()})
 
 
-def acknowledge(conn: Conn, drift_id: UUID, user_id: UUID) -> dict[str, Any] | None:
-    """Note that a member of staff has seen it; None when somebody had before."""
-    return conn.execute(_ACKNOWLEDGE, {"id": drift_id, "user_id": user_id, "now": clock.now()}).fetchone()
+def acknowledge(conn: Conn, drift_id: UUID, user_id: UUID) -> bool:
+    """Note that a member of staff has seen the finding; False when somebody had before."""
+    names = {"id": drift_id, "user_id": user_id, "now": clock.now()}
+    return conn.execute(_ACKNOWLEDGE, names).rowcount > 0
+
+
+def _is_open(conn: Conn, object_kind: str, zoho_id: str) -> bool:
+    return conn.execute(_IS_OPEN, {"kind": object_kind, "zoho_id": zoho_id}).fetchone() is not None
 
 
 def _is_own_act(conn: Conn, account_id: UUID | None) -> bool:
@@ -121,7 +125,7 @@ def _differences(written: Written) -> list[tuple[str, str, str | None, str | Non
     fields = sorted(written.fields - {"raw", "account_id", "gone_at"}) or ["raw"]
     return [
         ("differs", name, *((None, None) if name == "raw" else (_text(before[name]), _text(after[name]))))
-        for name in fields[:_MOST_FIELDS]
+        for name in fields[:MOST_FIELDS]
     ]
 
 
@@ -144,22 +148,15 @@ def _likely_cause(conn: Conn, object_kind: str, written: Written) -> str:
 
 
 def _store(
-    conn: Conn,
-    run_id: UUID | None,
-    object_kind: str,
-    of: dict[str, Any],
-    told: dict[str, Any],
-    *,
-    repaired: bool,
+    conn: Conn, run_id: UUID | None, object_kind: str, of: dict[str, Any], told: dict[str, Any]
 ) -> None:
-    now = clock.now()
     names = {
         "run_id": run_id,
         "object_kind": object_kind,
         "object_zoho_id": of["zoho_id"],
         "account_id": of.get("account_id"),
-        "now": now,
-        "repaired_at": now if repaired else None,
+        "found_at": clock.now(),
+        "repaired_at": None,
     }
     conn.execute(_STORE, {**names, **told})
 

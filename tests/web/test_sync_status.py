@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 
 from portal import clock
+from portal.admin import drift as drift_pages
 from portal.db import transaction
-from portal.sync import inbox, runs
+from portal.sync import drift, inbox, runs
 from portal.sync.inbox import Delivery
 from portal.sync.subjects import Subject
 from tests.harness.people import sign_in, wear
@@ -140,6 +142,58 @@ def test_a_difference_is_repaired_or_left(app: Flask, staff: Visitor, conn: Any)
     staff.get("/admin/drift")
     left = staff.submit(action="acknowledgement")
     assert left.shows("Nothing differs that was not repaired.")
+
+
+def differ(conn: Any, zoho_id: str, *fields: str, run: UUID, at: datetime) -> None:
+    for field in fields:
+        conn.execute(
+            "insert into billing.drift"
+            " (run_id, kind, object_kind, object_zoho_id, field, ours, theirs, found_at)"
+            " values (%s, 'differs', 'invoice', %s, %s, 'a', 'b', %s)",
+            [run, zoho_id, field, at],
+        )
+
+
+def test_one_object_with_many_differing_fields_is_one_finding_with_one_act(
+    app: Flask, staff: Visitor, conn: Any
+) -> None:
+    with transaction.as_worker(app.extensions["services"].pool) as tx:
+        run, later = runs.begin(tx, "full").id, runs.begin(tx, "hot").id
+    now = clock.now()
+    differ(conn, "7", "status", "balance", "due_date", run=run, at=now)
+    differ(conn, "7", "number", run=later, at=now + timedelta(seconds=1))
+
+    shown = staff.get("/admin/drift").soup.find_all("section", class_="panel")
+    fields = [[str(row.th.string) for row in panel.tbody.find_all("tr")] for panel in shown]
+    assert fields == [["number"], ["balance", "due date", "status"]]
+    staff.submit(action=str(shown[1].find_all("form")[1]["action"]))
+
+    left = conn.execute("select field from billing.drift where acknowledged_at is null").fetchall()
+    assert [row["field"] for row in left] == ["number"]
+
+
+def test_no_finding_is_torn_by_the_edge_of_a_page(app: Flask, staff: Visitor, conn: Any) -> None:
+    with transaction.as_worker(app.extensions["services"].pool) as tx:
+        run = runs.begin(tx, "full").id
+    for n in range(drift_pages.PAGE_SIZE + 5):
+        fields = [f"field {i}" for i in range(drift.MOST_FIELDS if n % 2 else 1)]
+        differ(conn, f"object{n:02}", *fields, run=run, at=clock.now() - timedelta(minutes=n))
+
+    def objects() -> list[str]:
+        assert staff.last
+        panels = staff.last.soup.find_all("section", class_="panel")
+        whole = {1, drift.MOST_FIELDS}
+        assert {len(panel.tbody.find_all("tr")) for panel in panels} <= whole
+        return [str(panel.h2.bdi.string) for panel in panels]
+
+    staff.get("/admin/drift")
+    first = objects()
+    staff.click("Next page")
+    second = objects()
+    staff.click("Previous page")
+
+    assert first + second == [f"object{n:02}" for n in range(drift_pages.PAGE_SIZE + 5)]
+    assert objects() == first
 
 
 def test_a_customer_is_read_again(app: Flask, staff: Visitor, conn: Any) -> None:

@@ -99,18 +99,19 @@ def _runs(world: World) -> Row:
 
 
 def _differences(world: World, run: Row) -> None:
-    found = [
-        (
-            "differs",
-            "subscription",
-            {"field": "amount", "ours": "49.00", "theirs": "59.00"},
-            "a webhook was lost",
-        ),
-        ("missing_here", "invoice", {}, "never announced"),
-        ("missing_there", "payment_method", {}, "deleted at Zoho"),
+    wrong = [
+        ("amount", "49.00", "59.00"),
+        ("next_billing_on", "2026-11-03", "2026-12-03"),
+        ("quantity", "4", "5"),
     ]
-    for number, (kind, what, values, cause) in enumerate(found):
+    found = [
+        ("differs", "subscription", wrong, "a webhook was lost"),
+        ("missing_here", "invoice", [("", None, "sent")], "never announced"),
+        ("missing_there", "payment_method", [("", "active", None)], "deleted at Zoho"),
+    ]
+    for number, (kind, what, fields, cause) in enumerate(found):
         given = {
+            "run_id": run["id"],
             "kind": kind,
             "object_kind": what,
             "object_zoho_id": f"512000000{number:05}",
@@ -119,4 +120,6 @@ def _differences(world: World, run: Row) -> None:
         for days in range(0, 14, number + 2):
             repaired = {"repaired_at": world.now} if days else {}
             at = world.now - timedelta(days=days, hours=1)
-            world.put("drift", {"run_id": run["id"], "found_at": at, **given, **values, **repaired})
+            for field, ours, theirs in fields:
+                values = {"field": field, "ours": ours, "theirs": theirs, **repaired}
+                world.put("drift", {"found_at": at, **given, **values})
