@@ -9,6 +9,7 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 
 from portal.subscriptions import looking
+from portal.subscriptions.confirming import Question, answer, ask
 from portal.subscriptions.looking import Row
 from portal.subscriptions.room import blueprint
 from portal.web import guard
@@ -69,10 +70,7 @@ def create_cancellation(subscription_id: UUID) -> BaseResponse:
 def show_cancellation_undo(subscription_id: UUID) -> Response:
     """Ask whether it should go on."""
     row = looking.own(subscription_id)
-    looking.demand(looking.options_of(row).keep, row, _NOT_ENDING)
-    form = ActForm(formdata=None)
-    form.key.data = new_key()
-    return looking.shown("subscriptions/cancellation_undo.html", row, form=form)
+    return ask(row, _keeping(row))
 
 
 @blueprint.post("/subscriptions/<uuid:subscription_id>/cancellation/undo")
@@ -80,21 +78,17 @@ def show_cancellation_undo(subscription_id: UUID) -> Response:
 def undo_cancellation(subscription_id: UUID) -> BaseResponse:
     """Let it go on."""
     row = looking.own(subscription_id)
-    form = ActForm()
-    try:
-        intent = carry_out(
-            form,
-            "reactivate",
-            lambda: looking.demand(looking.options_of(row).keep, row, _NOT_ENDING),
-            request={},
-            subject_kind="subscription",
-            subject_zoho_id=row["zoho_id"],
-        )
-    except NotDone as refusal:
-        form.form_errors.append(refusal.message)
-        form.key.data = new_key()
-        return looking.shown("subscriptions/cancellation_undo.html", row, form=form)
-    return onward(intent, "Your subscription goes on.", _back(subscription_id))
+    return answer(row, _keeping(row))
+
+
+def _keeping(row: Row) -> Question:
+    return Question(
+        kind="reactivate",
+        template="subscriptions/cancellation_undo.html",
+        done="Your subscription goes on.",
+        demand=lambda: looking.demand(looking.options_of(row).keep, row, _NOT_ENDING),
+        request=lambda _form: {},
+    )
 
 
 def _form(row: Row) -> CancellationForm:

@@ -14,7 +14,11 @@ from portal.web.acting import ActForm, NotDone, carry_out, new_key, onward
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: the act's kind, its request to Zoho, the template that says what happens."""
+    """What is asked: the act's kind, its request to Zoho, the template that says what happens.
+
+    The template extends subscriptions/question.html, whose form is sent to the page's own address or to
+    ``action`` of the context.
+    """
 
     kind: str
     template: str
@@ -52,4 +56,4 @@ def answer(row: Row, question: Question, form: ActForm | None = None, **context:
 
 def _show(row: Row, question: Question, form: ActForm, context: dict[str, Any]) -> Response:
     form.key.data = form.key.data or new_key()
-    return looking.shown(question.template, row, form=form, action=request.path, **context)
+    return looking.shown(question.template, row, form=form, **{"action": request.path, **context})

@@ -1,8 +1,9 @@
 """A change that waits for the end of the term: what it is, and dropping it."""
 
+from typing import Any
 from uuid import UUID
 
-from flask import Response
+from flask import Response, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from portal.subscriptions import looking
@@ -17,14 +18,19 @@ from portal.web import guard
 @guard.member("billing")
 def show_scheduled_change(subscription_id: UUID) -> Response:
     row = looking.own(subscription_id)
-    return ask(row, _question(row), scheduled=scheduled_change(row))
+    return ask(row, _question(row), **_shown(row))
 
 
 @blueprint.post("/subscriptions/<uuid:subscription_id>/scheduled-change/removal")
 @guard.member("billing")
 def drop_scheduled_change(subscription_id: UUID) -> BaseResponse:
     row = looking.own(subscription_id)
-    return answer(row, _question(row), scheduled=scheduled_change(row))
+    return answer(row, _question(row), **_shown(row))
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    removal = url_for("subscriptions.drop_scheduled_change", subscription_id=row["id"])
+    return {"scheduled": scheduled_change(row), "action": removal}
 
 
 def _question(row: Row) -> Question:

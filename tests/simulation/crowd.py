@@ -119,7 +119,10 @@ class Crowd:
             self._answer(email, form, "when")
 
     def drop_change(self, email: str) -> None:
-        self._confirm(email, self._subscription(email, "s.has_scheduled_change"), "scheduled-change/undo")
+        row = self._subscription(email, "s.has_scheduled_change")
+        if row is not None:
+            page = f"/subscriptions/{row['id']}/scheduled-change"
+            self._answer(email, self.browsers[email].form(page, f"{page}/removal"))
 
     def choose_method(self, email: str) -> None:
         self._confirm(email, self._subscription(email), "payment-method", "method")
