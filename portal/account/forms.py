@@ -5,9 +5,9 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from markupsafe import Markup
-from wtforms import RadioField, SelectField
+from wtforms import RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired
+from wtforms.validators import InputRequired, Length
 from wtforms.widgets import Select
 
 from portal.web import fields
@@ -79,6 +79,16 @@ class PasswordChangeForm(BaseForm):
 
 class EmailChangeForm(ActForm):
     email = fields.email_field("New e-mail address", autocomplete="email")
+
+
+class AppForm(BaseForm):
+    """What the person calls an authenticator app, to tell it from others."""
+
+    name = StringField(
+        "What do you call it? (optional)",
+        validators=[Length(max=40, message="Use at most 40 characters"), fields.check_plain_text],
+        render_kw={"autocomplete": "off", "dir": "auto"},
+    )
 
 
 class CodeForm(BaseForm):

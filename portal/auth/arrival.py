@@ -22,7 +22,7 @@ from portal.web.current import (
     visit,
 )
 from portal.web.next_page import safe_next
-from portal.web.visitor_flows import remember
+from portal.web.visitor_flows import ask_for_code, remember
 
 HOME = "subscriptions.overview"
 
@@ -32,7 +32,7 @@ def arrive(signed_in: SignedIn, next_page: str | None, *, then: Kind | None = No
 
     ``then`` names a flow that takes the place of the landing page (a new password after a reset).
     """
-    if signed_in.aal != "aal2" and (signed_in.identity.factor_ids or signed_in.identity.is_staff):
+    if signed_in.aal != "aal2" and (signed_in.identity.factors or signed_in.identity.is_staff):
         return _ask_second_factor(signed_in, next_page, then)
     return _start(signed_in, next_page, then)
 
@@ -49,18 +49,13 @@ def _ask_second_factor(signed_in: SignedIn, next_page: str | None, then: Kind | 
     if live is None or live.person.user_id != identity.user_id:
         # Half of the proof is shown: it must not lie under a cookie that somebody may have planted (SES-02).
         begin_visit()
-    payload = {
-        "access": signed_in.tokens.access,
-        "user_id": str(identity.user_id),
-        "next": safe_next(next_page) or "",
-        "then": then or "",
-    }
-    if not identity.factor_ids:
-        # Staff without a factor get one before they get in (AUT-03).
-        remember("first-factor", payload)
-        return redirect(url_for("auth.show_enrolment"), 303)
-    remember("second-factor", {**payload, "factor_id": identity.factor_ids[0]})
-    return redirect(url_for("auth.show_second_factor"), 303)
+    wanted, access = safe_next(next_page) or "", signed_in.tokens.access
+    if identity.factors:
+        return ask_for_code(identity, access, next_page=wanted, then=then or "")
+    # Staff without a factor get one before they get in (AUT-03).
+    proof = {"access": access, "user_id": str(identity.user_id)}
+    remember("first-factor", {**proof, "next": wanted, "then": then or ""})
+    return redirect(url_for("auth.show_enrolment"), 303)
 
 
 def _start(signed_in: SignedIn, next_page: str | None, then: Kind | None) -> Response:

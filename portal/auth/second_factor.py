@@ -1,7 +1,8 @@
 """The second factor at sign-in, and a first one for staff who have none yet (AUT-03).
 
 Nobody is signed in on these pages: the proof so far waits under the visitor's cookie. Five wrong codes in
-a quarter of an hour and the factor rests; a code works once.
+a quarter of an hour and the factors rest; a code works once. Whoever has connected several apps is not
+asked which one a code comes from (docs/decisions/0142).
 """
 
 from typing import Any
@@ -29,9 +30,10 @@ log = structlog.get_logger()
 @blueprint.get("/second-factor")
 @guard.public
 def show_second_factor() -> AnyResponse:
-    if recall("second-factor") is None:
+    flow = recall("second-factor")
+    if flow is None:
         return redirect(url_for("auth.show_sign_in"), 303)
-    return page("auth/second_factor.html", form=CodeForm())
+    return _code_page(CodeForm(), flow)
 
 
 @blueprint.post("/second-factor")
@@ -41,7 +43,9 @@ def verify_second_factor() -> AnyResponse:
     if flow is None:
         return redirect(url_for("auth.show_sign_in"), 303)
     form = CodeForm()
-    return _verify(form, flow, "second-factor") if form.validate() else _again(form)
+    if not form.validate():
+        return _code_page(form, flow)
+    return _verify(form, flow, "second-factor", flow["factor_ids"])
 
 
 @blueprint.get("/second-factor/enrolment")
@@ -72,7 +76,9 @@ def finish_enrolment() -> AnyResponse:
     if flow is None or "factor_id" not in flow:
         return redirect(url_for("auth.show_sign_in"), 303)
     form = CodeForm()
-    return _verify(form, flow, "first-factor") if form.validate() else _enrolment(form, flow)
+    if not form.validate():
+        return _enrolment(form, flow)
+    return _verify(form, flow, "first-factor", [flow["factor_id"]])
 
 
 @blueprint.get("/password-reset/new-password")
@@ -108,21 +114,21 @@ def set_new_password() -> AnyResponse:
     return redirect(url_for("account.show"), 303)
 
 
-def _verify(form: CodeForm, flow: dict[str, Any], kind: Kind) -> AnyResponse:
+def _verify(form: CodeForm, flow: dict[str, Any], kind: Kind, factor_ids: list[str]) -> AnyResponse:
     services, code = current_services(), form.code.data
     try:
         with one_time_codes.trying(services.pool, flow["user_id"], code):
-            signed_in = services.auth.verify_factor(flow["access"], flow["factor_id"], code, ip=client_ip())
+            signed_in = services.auth.verify_any_factor(flow["access"], factor_ids, code, ip=client_ip())
         forget(kind)
         return arrive(signed_in, flow["next"] or None, then=flow["then"] or None)
     except (IdentityError, Disabled) as refusal:
         log.warning("second factor failed", user=flow["user_id"], reason=type(refusal).__name__)
         form.code.errors = [*form.code.errors, refusal.message]
-        return _again(form) if kind == "second-factor" else _enrolment(form, flow)
+        return _code_page(form, flow) if kind == "second-factor" else _enrolment(form, flow)
 
 
-def _again(form: CodeForm) -> Response:
-    return page("auth/second_factor.html", form=form)
+def _code_page(form: CodeForm, flow: dict[str, Any]) -> Response:
+    return page("auth/second_factor.html", form=form, has_several=len(flow["factor_ids"]) > 1)
 
 
 def _enrolment(form: CodeForm, flow: dict[str, Any]) -> Response:

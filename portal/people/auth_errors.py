@@ -7,6 +7,8 @@ IdentityError
 ├── SamePassword        the new one is the old one
 ├── WrongCode           the six digits do not match
 ├── SecondFactorNeeded  the provider wants aal2 for this act
+├── FactorNameTaken     another app of the person has this name
+├── TooManyFactors      the person has connected as many apps as the provider takes
 ├── LinkExpired         a mailed link is spent, too old, or was asked for in another browser
 ├── EmailTaken          somebody else has this address
 ├── SessionGone         the provider has ended this session: sign in again
@@ -51,6 +53,14 @@ class SecondFactorNeeded(IdentityError):
     """Confirm with your second factor first."""
 
 
+class FactorNameTaken(IdentityError):
+    """You have called another app so. Choose another name."""
+
+
+class TooManyFactors(IdentityError):
+    """You have connected as many apps as are possible. Remove one first."""
+
+
 class LinkExpired(IdentityError):
     """This link no longer works. Ask for a new one."""
 
@@ -88,6 +98,8 @@ _BY_CODE: dict[str, type[IdentityError]] = {
     "mfa_verification_failed": WrongCode,
     "mfa_verification_rejected": WrongCode,
     "mfa_challenge_expired": WrongCode,
+    "mfa_factor_name_conflict": FactorNameTaken,
+    "too_many_enrolled_mfa_factors": TooManyFactors,
     "insufficient_aal": SecondFactorNeeded,
     "reauthentication_needed": SecondFactorNeeded,
     "otp_expired": LinkExpired,

@@ -8,8 +8,8 @@ The calls carry the visitor's address in ``Sb-Forwarded-For``, or the provider's
 count all our customers as one (SB-09); Supabase believes it beside the secret key only.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -29,6 +29,7 @@ from portal.people.auth_errors import (
     EmailNotConfirmed,
     SessionGone,
     TokenRefused,
+    WrongCode,
     translated,
 )
 from portal.people.tokens import KeySet, Verifier
@@ -53,6 +54,14 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
+class Factor:
+    """An authenticator app that is connected; ``name`` is what the person called it, often nothing."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """A person as the provider vouches for them; the key is (issuer, user_id), never the address (AUT-08)."""
 
@@ -61,7 +70,7 @@ class Identity:
     email: str
     display_name: str
     is_staff: bool
-    factor_ids: tuple[str, ...]
+    factors: tuple[Factor, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +203,15 @@ class SupabaseAuth:
                 raise AuthUnavailable
             return Enrolment(answer.id, answer.totp.secret, answer.totp.uri)
 
+    def verify_any_factor(
+        self, access_token: str, factor_ids: Iterable[str], code: str, *, ip: str
+    ) -> SignedIn:
+        """Try ``code`` with one factor after the other: it may come from any of the person's apps."""
+        for factor_id in factor_ids:
+            with suppress(WrongCode):
+                return self.verify_factor(access_token, factor_id, code, ip=ip)
+        raise WrongCode
+
     def verify_factor(self, access_token: str, factor_id: str, code: str, *, ip: str) -> SignedIn:
         """Challenge a factor and answer with ``code``: a new pair of tokens at aal2."""
         with self._client(ip, access_token) as (client, _):
@@ -273,7 +291,11 @@ class SupabaseAuth:
             display_name=str(user.user_metadata.get("full_name") or "")[:200],
             # app_metadata is the provider's; user_metadata is whatever the person wrote there.
             is_staff=user.app_metadata.get("role") == STAFF_ROLE,
-            factor_ids=tuple(factor.id for factor in factors if factor.factor_type == "totp"),
+            factors=tuple(
+                Factor(factor.id, (factor.friendly_name or "").strip())
+                for factor in factors
+                if factor.factor_type == "totp"
+            ),
         )
 
     def _fetch_keys(self) -> dict[str, Any]:

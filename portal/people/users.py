@@ -92,7 +92,7 @@ def upsert(conn: Conn, identity: Identity, *, locale: str = "en") -> str | None:
             "display_name": identity.display_name,
             "locale": locale,
             "is_staff": identity.is_staff,
-            "has_second_factor": bool(identity.factor_ids),
+            "has_second_factor": bool(identity.factors),
             "now": clock.now(),
         },
     ).fetchone()

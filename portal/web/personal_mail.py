@@ -18,6 +18,8 @@ ACTS = {
     "password": "The password of your login was changed",  # pragma: public
     "email": "The e-mail address of your login was changed",
     "second-factor-on": "A second factor was turned on for your login",
+    "second-factor-added": "Another app was connected to the second factor of your login",
+    "second-factor-removed": "An app was removed from the second factor of your login",
     "second-factor-off": "The second factor of your login was turned off",
 }
 

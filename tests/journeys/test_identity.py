@@ -74,7 +74,7 @@ def test_signing_up_leads_to_an_account_of_ones_own(newcomer: Tab, stack: Stack)
     newcomer.assert_clean()
 
 
-def test_second_factor_from_turning_it_on_to_signing_in_with_it(
+def test_second_factor_from_turning_it_on_to_signing_in_with_a_second_app(
     newcomer: Tab, stack: Stack, email: str
 ) -> None:
     """AUT-03"""
@@ -89,6 +89,15 @@ def test_second_factor_from_turning_it_on_to_signing_in_with_it(
     page.get_by_label("Six-digit code").fill(totp(secret))
     press(page, "Turn it on")
     assert "Your second factor is on." in page.locator("main").inner_text()
+    page.goto(f"{stack.portal_url}/account/second-factor")
+    page.get_by_label("What do you call it? (optional)").fill("My tablet")
+    newcomer.assert_clean()
+    press(page, "Connect another app")
+    tablet = page.locator("main code").inner_text()
+    page.get_by_label("Six-digit code").fill(totp(tablet))
+    press(page, "Connect the app")
+    assert "My tablet" in page.locator("main").inner_text()
+    newcomer.assert_clean()
     sign_out(newcomer)
     sign_in(newcomer, stack, email, PASSWORD)
     assert heading(page) == "Enter your code"
@@ -96,7 +105,7 @@ def test_second_factor_from_turning_it_on_to_signing_in_with_it(
     # A code works once, so the next one it is; its half minute is within what the provider accepts.
     import time
 
-    page.get_by_label("Six-digit code").fill(totp(secret, time.time() + 30))
+    page.get_by_label("Six-digit code").fill(totp(tablet, time.time() + 30))
     press(page, "Sign in")
     assert page.url == f"{stack.portal_url}/account"
 

@@ -438,7 +438,7 @@ ACTS = [
     Act("turn the second factor on", "account.turn_on", page("/account/second-factor/enrolment"), notices, 1,
         action="/account/second-factor", fills={"code": "now"}, arrange=enrolling, writes=0,
         answers=frozenset({303, 422, 429})),
-    Act("turn the second factor off", "account.turn_off", page("/account/second-factor"), notices, 2,
+    Act("turn the second factor off", "account.remove_app", page("/account/second-factor"), notices, 2,
         action="/removal", arrange=with_second_factor, writes=0),
     Act("sign out everywhere", "account.end_all_sessions", page("/account/sessions"), live_sessions, 0,
         action="/account/sessions/end", arrange=really, writes=0),

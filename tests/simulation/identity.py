@@ -69,6 +69,6 @@ def sign_in(setting: Setting, email: str) -> SignedIn:
         given = sessions.start(tx, user, "otp", issuer, lifetime=lifetime)
     claims = jwt.decode(given["access_token"], options={"verify_signature": False})
     expires_at = datetime.fromtimestamp(claims["exp"], UTC)
-    identity = Identity(UUID(user["id"]), issuer, email, email, is_staff=False, factor_ids=())
+    identity = Identity(UUID(user["id"]), issuer, email, email, is_staff=False, factors=())
     tokens = Tokens(given["access_token"], given["refresh_token"], expires_at)
     return SignedIn(identity, UUID(claims["session_id"]), "aal1", tokens)

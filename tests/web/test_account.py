@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -20,7 +21,7 @@ from tests.harness.people import (
     totp,
     wear,
 )
-from tests.visitor import Visitor
+from tests.visitor import Page, Visitor
 
 if TYPE_CHECKING:
     import psycopg
@@ -251,11 +252,80 @@ def test_second_factor_can_be_turned_off_again(ada: Visitor, conn: Conn) -> None
     assert conn.execute("select has_second_factor from users").fetchone() == {"has_second_factor": False}
 
 
+def connect_another(visitor: Visitor, name: str) -> str:
+    visitor.get("/account/second-factor")
+    page = visitor.submit({"name": name}, action="/account/second-factor/enrolment")
+    secret = str(page.soup.code.text)
+    page = visitor.submit({"code": totp(secret)}, action="/account/second-factor")
+    assert page.shows("The app is connected.")
+    return secret
+
+
+def remove(visitor: Visitor, name: str) -> Page:
+    page = visitor.get("/account/second-factor")
+    entry = next(one for one in page.soup.main.find_all("li") if name in one.get_text())
+    return visitor.post("/account/second-factor/removal", {"factor": entry.button["value"]})
+
+
+def test_a_code_from_any_app_opens_and_each_change_is_told(
+    ada: Visitor, app: Flask, conn: Conn, sandbox: Sandbox
+) -> None:
+    """AUT-03, AUT-07, SES-06: whoever loses one phone comes in with the other."""
+    first = turn_on(ada)
+    second = connect_another(ada, "Tablet")
+    for secret in (first, second):
+        elsewhere = Visitor(app)
+        assert elsewhere.sign_in("ada@example.com").shows("any of them will do")
+        # the next half minute's: the present one was used to connect the app
+        elsewhere.submit({"code": totp(secret, time.time() + 30)}, action="/second-factor")
+        assert elsewhere.get("/account").heading.startswith("You are an owner")
+    page = remove(ada, "App 1, without a name")
+    assert page.shows("The app is removed.")
+    assert elsewhere.get("/account").heading == "Sign in"
+    assert conn.execute("select has_second_factor from users").fetchone() == {"has_second_factor": True}
+    told = conn.execute("select context ->> 'act' as act from outbox order by created_at").fetchall()
+    assert [
+        next(word for word in ("turned on", "connected", "removed") if word in row["act"]) for row in told
+    ] == ["turned on", "connected", "removed"]
+    elsewhere.submit({"email": "ada@example.com", "password": PASSWORD}, action="/sign-in")
+    elsewhere.submit({"code": totp(first)}, action="/second-factor", status=422)
+
+
+def test_the_last_app_goes_after_a_code_where_the_provider_wants_one(ada: Visitor, conn: Conn) -> None:
+    """The provider's session loses its strength with a removed app; two apps must not lock anybody in."""
+    turn_on(ada)
+    second = connect_another(ada, "Tablet")
+    remove(ada, "App 1, without a name")
+    ada.get("/account/second-factor")
+    page = ada.submit(action="/account/second-factor/removal")
+    assert page.heading == "Enter your code"
+    page = ada.submit({"code": totp(second, time.time() + 30)}, action="/second-factor")
+    assert page.heading == "Your second factor is on"
+    assert ada.submit(action="/account/second-factor/removal").shows("Your second factor is off.")
+    assert conn.execute("select has_second_factor from users").fetchone() == {"has_second_factor": False}
+
+
+def test_two_apps_have_two_names_and_one_that_was_begun_holds_none(ada: Visitor) -> None:
+    turn_on(ada)
+    connect_another(ada, "Tablet")
+    ada.get("/account/second-factor")
+    page = ada.submit({"name": "Tablet"}, action="/account/second-factor/enrolment", status=422)
+    assert page.errors()["name"].endswith("Choose another name.")
+    for _ in range(2):
+        ada.get("/account/second-factor")
+        page = ada.submit({"name": "Phone"}, action="/account/second-factor/enrolment")
+        assert page.heading == "Connect your app"
+
+
 def test_staff_cannot_turn_theirs_off(visitor: Visitor) -> None:
+    """AUT-03: the last app stays; of two, one may go."""
     visitor.sign_in("staff@example.com")
     visitor.submit({"code": totp()}, action="/second-factor")
     page = visitor.get("/account/second-factor")
     assert page.shows("cannot be turned off")
+    visitor.post("/account/second-factor/removal", status=403)
+    connect_another(visitor, "Tablet")
+    assert remove(visitor, "Tablet").shows("The app is removed.")
     visitor.post("/account/second-factor/removal", status=403)
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("sandbox", "database_url")
 
 FRAGMENT = {"HX-Request": "true", "HX-Current-URL": "http://127.0.0.1/account"}
-NEED_THE_PROVIDER = {"account.end_all_sessions", "account.begin_enrolment", "account.turn_off"}
+NEED_THE_PROVIDER = {"account.end_all_sessions", "account.begin_enrolment", "account.remove_app"}
 PARAMETER = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?(\w+)>")
 
 
