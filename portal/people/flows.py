@@ -58,7 +58,7 @@ def delete(conn: Conn, visitor: bytes, kind: Kind) -> None:
 
 
 def delete_expired(conn: Conn) -> int:
-    """Forget what nobody came back for (a periodic job)."""
+    """Forget what nobody came back for; return how many that were."""
     return conn.execute(_DELETE_EXPIRED, {"now": clock.now()}).rowcount
 
 

@@ -1,4 +1,4 @@
-"""What the people tables forget by themselves: flows nobody finished, counters of yesterday, old sessions."""
+"""What of people is forgotten: flows that nobody finished, counters of yesterday, old sessions."""
 
 from datetime import timedelta
 
@@ -13,11 +13,9 @@ _SESSIONS = "delete from billing.sessions where coalesce(ended_at, expires_at) <
 _COUNTERS = "delete from billing.rate_limits where window_start < %(before)s"
 
 
-def prune(conn: Conn) -> int:
-    """Delete what is no longer needed; return how many rows that was."""
+def prune(conn: Conn) -> None:
+    """Delete what is no longer needed."""
     now = clock.now()
-    return (
-        flows.delete_expired(conn)
-        + conn.execute(_SESSIONS, {"before": now - SESSIONS_KEPT}).rowcount
-        + conn.execute(_COUNTERS, {"before": now - COUNTERS_KEPT}).rowcount
-    )
+    flows.delete_expired(conn)
+    conn.execute(_SESSIONS, {"before": now - SESSIONS_KEPT})
+    conn.execute(_COUNTERS, {"before": now - COUNTERS_KEPT})

@@ -1,4 +1,4 @@
-"""What is forgotten, and when: bodies with personal data, keys, logs of calls, finished business.
+"""What is forgotten, and when: bodies with personal data, keys, logs of calls, finished business, sessions.
 
 The audit trail, drift and mails that were sent are kept: they answer questions years later.
 """
@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from portal import clock
 from portal.db.transaction import Conn
+from portal.people import retention
 from portal.sync import inbox, reads
 from portal.zoho.budget import KEEP_LOG
 
@@ -20,6 +21,7 @@ _DROP_RUNS = "delete from billing.sync_runs where state <> 'running' and started
 def prune(conn: Conn) -> None:
     """Drop everything that is past its time."""
     now = clock.now()
+    retention.prune(conn)
     inbox.prune(conn)
     reads.prune(conn, now - KEEP_READS)
     conn.execute(_DROP_CALLS, {"before": now - KEEP_LOG})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -12,7 +13,8 @@ import pytest
 
 from portal import clock
 from portal.db.transaction import as_web
-from portal.people import flows, members, retention, signing_in, users
+from portal.jobs import tasks
+from portal.people import flows, members, signing_in, users
 from portal.people.auth_errors import TokenRefused
 from portal.people.members import LastOwner
 from portal.people.sessions import Visit, hash_of, new_cookie
@@ -111,18 +113,26 @@ def test_members_are_found_in_their_account_only(pool: Pool, conn: Conn) -> None
         members.get(web, uuid4(), user_id)
 
 
-def test_what_is_needed_no_more_is_forgotten(pool: Pool, conn: Conn) -> None:
+@pytest.mark.parametrize(
+    ("days", "left"),
+    [
+        (0, {"auth_flows": 1, "rate_limits": 1, "sessions": 1}),
+        (2, {"auth_flows": 0, "rate_limits": 0, "sessions": 1}),
+        (92, {"auth_flows": 0, "rate_limits": 0, "sessions": 0}),
+    ],
+)
+def test_the_nightly_job_forgets_what_is_needed_no_more_log_06(
+    pool: Pool, conn: Conn, days: int, left: dict[str, int]
+) -> None:
+    """LOG-06: else every address that ever came would stay, a row for each of its minutes."""
     signing_in.start(pool, KEYRING, signed_in(), VISIT)
     with as_web(pool) as web:
         flows.store(web, KEYRING, b"x", "magic-link", {}, lasts=timedelta(minutes=10))
-        assert limits_hit(web)
-        assert retention.prune(web) == 0
-        with clock.replaced_by(lambda: clock._system_now() + timedelta(days=2)):
-            assert retention.prune(web) == 2
-        with clock.replaced_by(lambda: clock._system_now() + timedelta(days=92)):
-            assert retention.prune(web) == 1
+        limits.hit(web, "somebody", most=5)
 
+    context: Any = SimpleNamespace(additional_context={"services": SimpleNamespace(pool=pool)})
+    with clock.replaced_by(lambda: clock._system_now() + timedelta(days=days)):
+        tasks.prune.func(context)
 
-def limits_hit(conn: Conn) -> bool:
-    limits.hit(conn, "somebody", most=5)
-    return True
+    tables = {table: f"select count(*) as n from billing.{table}" for table in left}
+    assert {table: conn.execute(count).fetchone()["n"] for table, count in tables.items()} == left  # type: ignore[index]
