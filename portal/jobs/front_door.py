@@ -3,7 +3,8 @@
 A page of ours is fetched at BASE_URL, as a visitor's browser gets it, so that also what stands between
 (a proxy, a cache, an intruder) is seen: its policy must send forms only to us and to the configured
 payment pages, run only stamped scripts and allow no frame. And the payment pages that we know must lie at
-the configured origins. What is wrong is logged as an error and counted.
+the configured origins. What is wrong is logged as an error and written into the audit trail, from where every
+web process shows it as a figure: the worker, who looks, has none of its own (metrics.py).
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,8 +12,8 @@ from urllib.parse import urlsplit
 
 import requests
 import structlog
-from prometheus_client import Counter
 
+from portal import activity
 from portal.config import Settings
 from portal.db.transaction import Conn
 
@@ -20,7 +21,7 @@ log = structlog.get_logger()
 
 PAGE = "/sign-in"
 TIMEOUT = (3.0, 10.0)
-CHANGED = Counter("portal_front_door_changed", "Hourly looks that found the way to pay changed")
+KIND = "front door"
 _NEWEST = """
 select distinct hosted_page_url as url from (
   select hosted_page_url from billing.checkouts where hosted_page_url is not null
@@ -34,14 +35,17 @@ def list_pages(conn: Conn) -> list[str]:
 
 
 def look(settings: Settings, pages: list[str]) -> list[str]:
-    """Return what is wrong, in words; log and count it. Fetches, so no transaction may be open."""
+    """Return what is wrong, in words, and log it. Fetches, so no transaction may be open."""
     strange = {origin for origin in map(_origin, pages) if origin not in settings.zoho_hosted_origins}
     wrong = [*_seen_from_outside(settings), *(f"a payment page lies at {each}" for each in sorted(strange))]
     for each in wrong:
         log.error("front door changed", what=each)
-    if wrong:
-        CHANGED.inc()
     return wrong
+
+
+def record(conn: Conn, wrong: list[str]) -> None:
+    """Write down that a look found something wrong."""
+    activity.record(conn, action="front door:changed", object_kind=KIND, detail={"what": wrong})
 
 
 def _seen_from_outside(settings: Settings) -> list[str]:

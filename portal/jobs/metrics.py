@@ -1,9 +1,12 @@
-"""Queue, inbox and outbox as Prometheus figures, read from the database at each scrape (JOB-08).
+"""Queue, inbox, outbox and what the worker found as Prometheus figures, read at each scrape (JOB-08).
 
-Figures of the whole installation, so every web process shows the same; take the maximum, not the sum.
+Figures of the whole installation, so every web process shows the same; take the maximum, not the sum. The
+worker answers no scrape, so a counter of its own process would be seen by nobody.
 """
 
+import math
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -15,6 +18,7 @@ from psycopg_pool import PoolTimeout
 from portal import clock
 from portal.db import transaction
 from portal.db.transaction import Pool
+from portal.jobs import front_door
 
 _FIGURES = """
 select
@@ -30,7 +34,14 @@ select
      from (select task_name, status, attempts from jobs.procrastinate_jobs order by id desc limit 10000) j
      where status not in ('todo', 'doing') group by task_name, status) r) as recent,
   (select min(received_at) from billing.inbox where state in ('pending', 'applying', 'failed')) as waiting,
-  (select count(*) from billing.drift where repaired_at is null and acknowledged_at is null) as drift
+  (select count(*) from billing.drift where repaired_at is null and acknowledged_at is null) as drift,
+  (select min(coalesce(called_at, created_at)) from billing.intents where state = 'unknown') as unknown_since,
+  (select count(*) from billing.oauth_tokens
+   where failed_at is not null and failure_kind = 'refused') as refused,
+  (select count(*) from billing.inbox
+   where received_at > %(day)s and 'previous_secret' = any (flags)) as old_secret,
+  (select count(*) from billing.activity where object_kind = %(front_door)s and at > %(day)s) as front_door,
+  (select max(last_heartbeat) from jobs.procrastinate_workers) as worker_seen_at
 """
 
 
@@ -45,18 +56,33 @@ class QueueCollector(Collector):
         return []
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
+        names = {"front_door": front_door.KIND, "day": clock.now() - timedelta(days=1)}
         try:
             with transaction.as_worker(self.pool) as conn:
-                row = conn.execute(_FIGURES).fetchone() or {}
+                row = conn.execute(_FIGURES, names).fetchone() or {}
         except (psycopg.Error, PoolTimeout):
             return
         yield _by_state("portal_inbox", "Deliveries that are not applied, by state", row["inbox"])
         yield _by_state("portal_outbox", "Mails that are not sent, by state", row["outbox"])
         yield _by_state("portal_jobs", "Jobs, by status", row["jobs"])
         yield from _recent(row["recent"])
-        age = (clock.now() - row["waiting"]).total_seconds() if row["waiting"] else 0.0
-        yield GaugeMetricFamily("portal_inbox_oldest_seconds", "Age of the oldest waiting delivery", age)
-        yield GaugeMetricFamily("portal_drift_open", "Differences not repaired", row["drift"])
+        for name, text, value in _figures(row):
+            yield GaugeMetricFamily(name, text, value)
+
+
+def _figures(row: dict[str, Any]) -> Iterator[tuple[str, str, float]]:
+    yield "portal_inbox_oldest_seconds", "Age of the oldest waiting delivery", _age(row["waiting"])
+    yield "portal_drift_open", "Differences not repaired", row["drift"]
+    yield "portal_intents_unknown_seconds", "How long an outcome has been unknown", _age(row["unknown_since"])
+    yield "portal_zoho_refused", "1 while Zoho refuses the connection", row["refused"]
+    yield "portal_old_webhook_secret", "Deliveries of a day under the previous secret", row["old_secret"]
+    yield "portal_front_door_changed", "Hourly looks of a day that found it changed", row["front_door"]
+    silent = _age(row["worker_seen_at"]) if row["worker_seen_at"] else math.inf
+    yield "portal_worker_silent_seconds", "Time since any worker was last heard of", silent
+
+
+def _age(moment: datetime | None) -> float:
+    return (clock.now() - moment).total_seconds() if moment else 0.0
 
 
 _registered: list[QueueCollector] = []

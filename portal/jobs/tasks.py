@@ -187,7 +187,10 @@ def watch_front_door(context: JobContext, /, **_tick: int) -> None:
     services = of(context)
     with transaction.as_worker(services.pool) as conn:
         pages = front_door.list_pages(conn)
-    front_door.look(services.settings, pages)
+    wrong = front_door.look(services.settings, pages)
+    if wrong:
+        with transaction.as_worker(services.pool) as conn:
+            front_door.record(conn, wrong)
 
 
 @queue.app.task(name="send_mail", pass_context=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from werkzeug.serving import make_server
 
 from portal.db import transaction
-from portal.jobs import front_door
+from portal.jobs import front_door, tasks
 from tests.harness.logs import listen
 from tests.visitor import Visitor
 
@@ -28,6 +30,13 @@ GOOD = {
 
 def with_policy(old: str, new: str) -> dict[str, str]:
     return {**GOOD, "Content-Security-Policy": GOOD["Content-Security-Policy"].replace(old, new)}
+
+
+def figure(app: Flask) -> float:
+    text = Visitor(app).raw("GET", "/metrics").get_data(as_text=True)
+    found = re.search(r"^portal_front_door_changed (\S+)$", text, re.MULTILINE)
+    assert found, text
+    return float(found.group(1))
 
 
 def test_pci_04_what_we_send_has_no_fault(app: Flask) -> None:
@@ -64,6 +73,9 @@ def test_pci_04_the_door_is_looked_at_from_outside(
     services = app.extensions["services"]
     settings = services.settings.model_copy(update={"base_url": f"http://127.0.0.1:{server.port}"})
     heard = listen(monkeypatch, front_door)
+    beside: Any = SimpleNamespace(
+        additional_context={"services": SimpleNamespace(settings=settings, pool=services.pool)}
+    )
     try:
         with transaction.as_worker(services.pool) as tx:
             assert front_door.list_pages(tx) == []
@@ -71,11 +83,14 @@ def test_pci_04_the_door_is_looked_at_from_outside(
         assert front_door.look(settings, ["https://evil.example/1"]) == [
             "a payment page lies at https://evil.example"
         ]
+        tasks.watch_front_door.func(beside)
+        assert figure(app) == 0, "nothing was wrong that the hourly job could see"
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
-    assert front_door.look(settings, []) == ["/sign-in cannot be fetched (ConnectionError)"]
+    tasks.watch_front_door.func(beside)
+    assert figure(app) == 1, "what the worker found shows where Prometheus asks: at the web"
     assert [line["what"] for line in heard] == [
         "a payment page lies at https://evil.example",
         "/sign-in cannot be fetched (ConnectionError)",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from tests.harness.database import Server
+
+RUNBOOK = (Path(__file__).resolve().parents[2] / "docs" / "runbook.md").read_text()
 
 
 @pytest.fixture
@@ -59,3 +63,34 @@ def test_missing_migrations_are_counted(visitor: Visitor, monkeypatch: pytest.Mo
     answer = visitor.raw("GET", "/readyz")
     assert answer.status_code == 503
     assert "2 migrations are missing" in answer.get_data(as_text=True)
+
+
+def test_job_08_the_runbook_explains_every_figure_and_no_other(visitor: Visitor) -> None:
+    shown = visitor.raw("GET", "/metrics").get_data(as_text=True)
+    given = set(re.findall(r"^# HELP (portal_\w+)", shown, re.MULTILINE))
+    explained = set(re.findall(r"`(portal_\w+)`", RUNBOOK.partition("## Watch")[2].partition("\n## ")[0]))
+    assert given == explained
+
+
+def test_job_08_what_an_operator_is_called_for_can_be_read(visitor: Visitor, conn: Any) -> None:
+    assert float("inf") == figure(visitor, "portal_worker_silent_seconds"), "no worker was ever there"
+    assert figure(visitor, "portal_intents_unknown_seconds") == figure(visitor, "portal_zoho_refused") == 0
+
+    conn.execute("insert into jobs.procrastinate_workers (last_heartbeat) values (now() - interval '90 s')")
+    conn.execute(
+        "insert into billing.intents (key, kind, request, request_hash, state, called_at)"
+        " values ('k', 'cancel', '{}', '', 'unknown', now() - interval '700 s')"
+    )
+    conn.execute(
+        "insert into billing.oauth_tokens (organization_id, failed_at, failure_kind)"
+        " values ('1', now(), 'refused')"
+    )
+    assert 90 <= figure(visitor, "portal_worker_silent_seconds") < 120
+    assert 700 <= figure(visitor, "portal_intents_unknown_seconds") < 730
+    assert figure(visitor, "portal_zoho_refused") == 1
+
+
+def figure(visitor: Visitor, name: str) -> float:
+    found = re.search(rf"^{name} (\S+)$", visitor.raw("GET", "/metrics").get_data(as_text=True), re.MULTILINE)
+    assert found, name
+    return float(found.group(1))
