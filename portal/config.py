@@ -45,6 +45,8 @@ DATA_CENTRES: dict[str, tuple[str, str, str]] = {
     ),
 }
 MIN_SECRET_KEY = 32
+THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
+SANDBOX_SECRET = "SandboxWebhookSecret01"  # noqa: S105 - published in docs/sandbox.md
 # They become part of the content policy, so nothing but an origin may be in one.
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[::1\])(:[0-9]+)?")
 
@@ -142,6 +144,15 @@ class Settings(BaseSettings):
     @classmethod
     def _is_address(cls, value: str) -> str:
         _check_address(value)
+        return value.rstrip("/")
+
+    @field_validator("base_url")
+    @classmethod
+    def _has_a_host_of_its_own(cls, value: str) -> str:
+        value = value.lower()
+        parts = _parts(value)
+        if f"{parts.scheme}://{parts.netloc}" != value or "@" in parts.netloc:
+            raise ValueError("must be a host of its own such as https://billing.example.com, without a path")
         return value
 
     @field_validator("zoho_hosted_origins")
@@ -153,6 +164,14 @@ class Settings(BaseSettings):
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError("must be origins such as https://billing.zoho.eu, without a path")
         return origins
+
+    @field_validator("zoho_webhook_secrets")
+    @classmethod
+    def _are_secret(cls, values: list[SecretStr], info: ValidationInfo) -> list[SecretStr]:
+        is_here = _parts(info.data.get("base_url", "")).hostname in THIS_MACHINE
+        if not is_here and any(value.get_secret_value() == SANDBOX_SECRET for value in values):
+            raise ValueError("is the sandbox's published secret, which anybody can sign with: make one")
+        return values
 
     @field_validator("database_url")
     @classmethod
@@ -188,6 +207,11 @@ class Settings(BaseSettings):
         return values
 
     @cached_property
+    def is_local(self) -> bool:
+        """Whether the portal is for this machine alone: the demo, tests."""
+        return urlsplit(self.base_url).hostname in THIS_MACHINE
+
+    @cached_property
     def is_secure(self) -> bool:
         """Whether browsers reach the portal by https (decides the cookie's Secure and __Host-)."""
         return self.base_url.startswith("https://")
@@ -218,7 +242,7 @@ def _check_address(value: str) -> None:
     parts = _parts(value)
     if not parts.hostname or parts.scheme not in ("http", "https"):
         raise ValueError("must be an address such as https://example.com")
-    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+    if parts.scheme == "http" and parts.hostname not in THIS_MACHINE:
         raise ValueError("must use https (http only on this machine)")
 
 

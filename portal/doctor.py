@@ -6,7 +6,7 @@ Each check answers in one line. A check that another one stands on is not run wh
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from uuid import uuid4
 
@@ -22,6 +22,7 @@ from portal.services import Services
 
 MARKS: dict[Verdict, str] = {"ok": "ok   ", "look": "look ", "bad": "BAD  "}
 WORKER_SILENT_AFTER = timedelta(minutes=2)
+SEEN_BY_CUSTOMERS = ("merchant_name", "support_email", "mail_from")
 HTTP_TIMEOUT = (3.0, 10.0)
 
 _LAST_BEAT = "select max(last_heartbeat) as at from jobs.procrastinate_workers"
@@ -45,7 +46,10 @@ def run(settings: Settings, out: Callable[[str], None] = print) -> int:
 
 def examine(services: Services) -> list[Finding]:
     """Run every check in order; stop early when the database is not there."""
-    findings = [Finding("settings", "ok", f"complete; base address {services.settings.base_url}")]
+    findings = [
+        Finding("settings", "ok", f"complete; base address {services.settings.base_url}"),
+        *left_as_they_were(services.settings),
+    ]
     database = soundness.examine(services.pool, services.settings.database_url.get_secret_value())
     findings += database
     if any(finding.verdict == "bad" for finding in database):
@@ -53,6 +57,19 @@ def examine(services: Services) -> list[Finding]:
     for check in (_identity, _zoho, _webhook, _mail, _worker):
         findings += check(services)
     return findings
+
+
+def left_as_they_were(settings: Settings) -> Iterator[Finding]:
+    """Name what works as it is and is hardly meant where others than this machine can look."""
+    if settings.is_local:
+        return
+    if not settings.trusted_proxies:
+        text = "TRUSTED_PROXIES is 0: all who come through a proxy count as one, and wait for each other."
+        yield Finding("proxies", "look", text)
+    defaults = {name: type(settings).model_fields[name].default for name in SEEN_BY_CUSTOMERS}
+    demos = [name.upper() for name, default in defaults.items() if getattr(settings, name) == default]
+    if demos:
+        yield Finding("words", "look", f"{', '.join(demos)}: customers see the demo's. Set your own.")
 
 
 def _zoho(services: Services) -> list[Finding]:
@@ -83,7 +100,7 @@ def _webhook(services: Services) -> list[Finding]:
     event_id = f"doctor-{uuid4()}"
     body = json.dumps({"event_id": event_id, "event_type": "doctor_check", "data": {}}).encode()
     signature = hmac.new(secrets[0].get_secret_value().encode(), body, hashlib.sha256).hexdigest()
-    address = f"{services.settings.base_url.rstrip('/')}/webhooks/zoho"
+    address = f"{services.settings.base_url}/webhooks/zoho"
     headers = {"Content-Type": "application/json", "X-Zoho-Webhook-Signature": signature}
     try:
         answer = requests.post(address, body, headers=headers, timeout=HTTP_TIMEOUT, allow_redirects=False)
@@ -100,7 +117,7 @@ def _webhook(services: Services) -> list[Finding]:
 
 def _identity(services: Services) -> list[Finding]:
     """Whether the identity provider answers, and whether it can be told whose address it is (SB-09)."""
-    address = f"{services.settings.supabase_url.rstrip('/')}/auth/v1/health"
+    address = f"{services.settings.supabase_url}/auth/v1/health"
     key = services.settings.supabase_publishable_key.get_secret_value()
     try:
         answer = requests.get(address, headers={"apikey": key}, timeout=HTTP_TIMEOUT, allow_redirects=False)

@@ -45,7 +45,7 @@ def create_invitation() -> Response:
         trail.record(
             conn, "invitation:created", object_kind="invitation", object_id=str(id_), role=form.role.data
         )
-    link = f"{services.settings.base_url.rstrip('/')}{url_for('account.show_invitation', token=token)}"
+    link = f"{services.settings.base_url}{url_for('account.show_invitation', token=token)}"
     return members_page(InvitationForm(formdata=None, role="billing"), link=link, status=201)
 
 

@@ -12,12 +12,12 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import PoolTimeout
 
+from portal.config import THIS_MACHINE
 from portal.db import migrate
 from portal.db.transaction import Conn, Pool
 
 Verdict = Literal["ok", "look", "bad"]
 ROLES = ("authenticated", "portal_web", "portal_worker", "portal_staff")
-_THIS_MACHINE = ("", "localhost", "127.0.0.1", "::1")
 
 # The owner of a table passes its policies as a superuser does.
 _MIGHTY = """
@@ -47,11 +47,11 @@ class Finding:
 def examine(pool: Pool, url: str) -> list[Finding]:
     """Look at everything about the database; without an answer or a schema there is no more to look at."""
     try:
-        missing = migrate.pending(url)
-        if missing:
-            text = f"{len(missing)} are missing. Run `portal migrate`."
-            return [Finding("database", "ok", "answers"), Finding("migrations", "bad", text)]
         with pool.connection() as conn:
+            missing = migrate.pending(conn)
+            if missing:
+                text = f"{len(missing)} are missing. Run `portal migrate`."
+                return [Finding("database", "ok", "answers"), Finding("migrations", "bad", text)]
             found = [roles(conn), row_security(conn), *durability(conn)]
     except (psycopg.Error, PoolTimeout) as problem:
         text = str(problem).strip().splitlines()[0] if str(problem).strip() else "no connection"
@@ -103,7 +103,7 @@ def connection(url: str) -> Finding:
     """Say whether what goes between portal and database can be read or bent on its way (CRY-04)."""
     given = conninfo_to_dict(url)
     host = str(given.get("host") or "")
-    if host.startswith("/") or host in _THIS_MACHINE:
+    if host.startswith("/") or host in ("", *THIS_MACHINE):
         return Finding("encryption", "ok", "the database is on this machine")
     if given.get("sslmode") == "verify-full":
         return Finding("encryption", "ok", "the database's certificate is verified")

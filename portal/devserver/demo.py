@@ -11,6 +11,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from portal.config import SANDBOX_SECRET
 from portal.errors import Misconfigured
 
 KEPT = ("SECRET_KEY", "ENCRYPTION_KEYS")
@@ -51,7 +52,7 @@ class Demo:
             "ZOHO_CLIENT_ID": "1000.SANDBOXCLIENT",
             "ZOHO_CLIENT_SECRET": "sandbox-client-secret",
             "ZOHO_REFRESH_TOKEN": "1000.sandbox.refresh",
-            "ZOHO_WEBHOOK_SECRETS": "SandboxWebhookSecret01",
+            "ZOHO_WEBHOOK_SECRETS": SANDBOX_SECRET,
             # the sandbox has no limits of its own unless told so: the first copy need not wait for Zoho's
             "ZOHO_CALLS_PER_MINUTE": "6000",
             "ZOHO_CALLS_PER_DAY": "1000000",

@@ -41,7 +41,7 @@ def _written(settings: Settings, row: dict[str, Any]) -> EmailMessage:
         **row["context"],
         "merchant_name": settings.merchant_name,
         "support_email": settings.support_email,
-        "portal": settings.base_url.rstrip("/"),
+        "portal": settings.base_url,
     }
     texts = {
         part: _templates(str(_locale(row["locale"]))).get_template(f"{row['template']}/{part}").render(facts)

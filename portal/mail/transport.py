@@ -13,7 +13,7 @@ from email.policy import SMTP
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from portal.config import Settings
+from portal.config import THIS_MACHINE, Settings
 from portal.errors import PortalError
 
 _SECONDS = 10.0
@@ -94,7 +94,7 @@ def from_settings(settings: Settings) -> SmtpTransport:
         user=unquote(address.username or ""),
         password=unquote(address.password or ""),
         implicit_tls=address.scheme == "smtps",
-        start_tls=address.hostname not in ("127.0.0.1", "localhost", "::1"),
+        start_tls=address.hostname not in THIS_MACHINE,
     )
 
 

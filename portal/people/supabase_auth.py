@@ -96,7 +96,7 @@ class SupabaseAuth:
     """The identity provider of ``settings``. Every method speaks HTTP: never inside a transaction."""
 
     def __init__(self, settings: Settings) -> None:
-        self._url = settings.supabase_url.rstrip("/")
+        self._url = settings.supabase_url
         self._secret = settings.supabase_secret_key.get_secret_value()
         self._key = self._secret or settings.supabase_publishable_key.get_secret_value()
         # HTTP/1.1, because the package's HTTP/2 connections drop under load ("Server disconnected").

@@ -44,7 +44,7 @@ def _request_body(services: "Services", checkout: "Checkout", customer_id: str) 
     """Build Zoho's request for the page of this attempt."""
     body = _BODIES[checkout.kind](checkout, customer_id)
     if checkout.kind != "update_payment_method":  # facts.md 4.1: this one takes no redirect_url
-        base = services.settings.base_url.rstrip("/")
+        base = services.settings.base_url
         body["redirect_url"] = f"{base}/checkouts/{checkout.id}/return"
     return body
 

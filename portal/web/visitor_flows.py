@@ -46,4 +46,4 @@ def forget(kind: Kind) -> None:
 def return_address(kind: Kind, next_page: str | None = None) -> str:
     """Return where a mailed link leads in the end; from the settings, never from the request (RED-04)."""
     words = {"kind": kind, **({"next": next_page} if next_page else {})}
-    return f"{current_services().settings.base_url.rstrip('/')}/confirmation?{urlencode(words)}"
+    return f"{current_services().settings.base_url}/confirmation?{urlencode(words)}"

@@ -44,7 +44,7 @@ def build(
     tokens = Tokens(settings, pool, keyring, AccountsServer(settings), sleep)
     zoho_clock = ZohoClock(pool, settings.zoho_organization_id)
     transport = Transport([settings.zoho_api_url], zoho_clock.told)
-    root = f"{settings.zoho_api_url.rstrip('/')}/billing/v1"
+    root = f"{settings.zoho_api_url}/billing/v1"
     return ZohoClient(Caller(root, transport, tokens, Budget(settings, pool, sleep)), tokens)
 
 

@@ -112,7 +112,7 @@ class Connection:
     def begin(self, user_id: UUID) -> str:
         """Remember an authorisation and return the address of Zoho's consent page."""
         state, verifier, now = oauth.new_secret(), oauth.new_secret(), clock.now()
-        redirect_uri = self._settings.base_url.rstrip("/") + RETURN_PATH
+        redirect_uri = self._settings.base_url + RETURN_PATH
         values = {
             "state_hash": _hash_of(state),
             "user_id": user_id,
@@ -207,7 +207,7 @@ class Connection:
                 "to offline access; a self-client code must not have been used before."
             )
         settings = self._settings
-        root = f"{settings.zoho_api_url.rstrip('/')}/billing/v1"
+        root = f"{settings.zoho_api_url}/billing/v1"
         token = _JustGiven(Access(grant.access_token, "", grant.expires_at, clock.now()))
         caller = Caller(root, Transport([settings.zoho_api_url]), token, Budget(settings, self._pool))
         answer = caller.ask(Call("GET", "/organizations", organization=False))

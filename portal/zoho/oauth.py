@@ -95,7 +95,7 @@ class AccountsServer:
     """The accounts server of the settings' data centre."""
 
     def __init__(self, settings: Settings, limits: Limits | None = None) -> None:
-        self.url = settings.zoho_accounts_url.rstrip("/")
+        self.url = settings.zoho_accounts_url
         self._client_id = settings.zoho_client_id.get_secret_value()
         self._client_secret = settings.zoho_client_secret.get_secret_value()
         self._limits = limits or Limits()

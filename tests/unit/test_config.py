@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portal import config
+from portal import config, doctor
 from portal.errors import Misconfigured
 from tests.zoho.conftest import settings_for
 
@@ -20,7 +20,15 @@ WRONG = {
         "postgresql://u:hush@h:port/x",
         "host=h password=hush",
     ],
-    "BASE_URL": ["example.com", "http://example.com", "https://[", "https://example.com:port"],
+    "BASE_URL": [
+        "example.com",
+        "http://example.com",
+        "https://[",
+        "https://example.com:port",
+        "https://example.com/portal",
+        "https://example.com/?a=1",
+        "https://u:hush@example.com",
+    ],
     "SUPABASE_URL": ["nowhere"],
     "ZOHO_API_URL": ["ftp://example.com"],
     "ZOHO_HOSTED_ORIGINS": [
@@ -63,7 +71,46 @@ def test_an_origin_needs_no_care_about_its_slash(monkeypatch: pytest.MonkeyPatch
     assert config.load().zoho_hosted_origins == ["https://billing.zoho.eu", "http://[::1]:8100"]
 
 
+@pytest.mark.parametrize("name", ["BASE_URL", "ZOHO_ACCOUNTS_URL", "ZOHO_API_URL", "SUPABASE_URL"])
+def test_an_address_needs_no_care_about_its_slash(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Or a link would have two of them: the hourly look at the front door found a page that is not there."""
+    for setting, value in (RIGHT | {name: "https://example.com/"}).items():
+        monkeypatch.setenv(setting, value)
+    assert getattr(config.load(), name.lower()) == "https://example.com"
+
+
+def test_a_host_is_written_as_browsers_write_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CSRF-03: or no form's Origin would be ours."""
+    for setting, value in (RIGHT | {"BASE_URL": "https://Billing.Example.com"}).items():
+        monkeypatch.setenv(setting, value)
+    assert config.load().base_url == "https://billing.example.com"
+
+
+def test_the_sandboxes_secret_signs_nothing_that_others_can_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    """WH-01: it is printed in the documentation."""
+    given = f"a-secret-of-our-own, {config.SANDBOX_SECRET}"
+    told = problems(monkeypatch, BASE_URL="https://billing.example.com", ZOHO_WEBHOOK_SECRETS=given)
+    assert told.startswith("ZOHO_WEBHOOK_SECRETS: is the sandbox's published secret")
+
+
 def test_keys_may_lie_in_the_vault(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (RIGHT | {"ENCRYPTION_KEYS": "", "SECRETS_BACKEND": "vault"}).items():
         monkeypatch.setenv(name, value)
     assert config.load().encryption_keys == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, {"proxies": "TRUSTED_PROXIES is 0", "words": "MERCHANT_NAME, SUPPORT_EMAIL, MAIL_FROM: "}),
+        ({"trusted_proxies": 1, "merchant_name": "Acme", "mail_from": "a@b.c"}, {"words": "SUPPORT_EMAIL: "}),
+        ({"base_url": "http://127.0.0.1:8000"}, {}),
+    ],
+)
+def test_the_doctor_names_what_was_left_as_it_was(changes: dict[str, object], told: dict[str, str]) -> None:
+    given = {"base_url": "https://billing.example.com", **changes}
+    settings = settings_for("http://127.0.0.1:9", "postgresql://u@127.0.0.1/x", **given)
+    found = {finding.name: finding for finding in doctor.left_as_they_were(settings)}
+    assert {finding.verdict for finding in found.values()} <= {"look"}
+    assert list(found) == list(told)
+    assert all(found[name].text.startswith(words) for name, words in told.items())
