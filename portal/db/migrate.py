@@ -13,7 +13,15 @@ import yoyo
 from procrastinate.schema import SchemaManager
 from psycopg import sql
 
+from portal.db.transaction import Conn
+
 BOOKKEEPING_SCHEMA = "portal_migrations"
+_APPLIED = "select migration_id as name from portal_migrations._yoyo_migration"
+# A login that only takes the portal's roles and owns nothing must see, too, whether anything is missing.
+_SHOW = """
+grant usage on schema portal_migrations to portal_worker;
+grant select on portal_migrations._yoyo_migration to portal_worker
+"""
 _LOCK = 0x62696C6C  # "bill"; any number that nobody else uses
 # A migration that waits for a busy table holds up everybody behind it: rather fail and be run again.
 _PATIENCE = "set lock_timeout = '5s'; set statement_timeout = '5min'"
@@ -29,16 +37,20 @@ def apply(url: str) -> list[str]:
         if _lacks_queue(conn):
             _create_queue(conn)
             applied.append("job queue")
+        conn.execute(_SHOW)
         return applied
 
 
-def pending(url: str) -> list[str]:
-    """Return the names of the migrations that the database at ``url`` still lacks."""
-    backend = yoyo.get_backend(_yoyo_url(url))
-    try:
-        return [migration.id for migration in backend.to_apply(_migrations())]
-    finally:
-        backend.connection.close()
+def pending(conn: Conn) -> list[str]:
+    """Return the names of the migrations that the database still lacks.
+
+    Asked at every readiness check, so not through yoyo: that connects anew, makes its tables where it finds
+    none, and keeps its schema in the session, which a transaction pooler shares with others.
+    """
+    applied = {row["name"] for row in conn.execute(_APPLIED)}
+    files = [each.name for each in (resources.files("portal.db") / "migrations").iterdir()]
+    known = sorted(name.removesuffix(".sql") for name in files if name.endswith(".sql"))
+    return [name for name in known if name not in applied]
 
 
 def _apply_files(url: str) -> list[str]:

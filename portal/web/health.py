@@ -3,10 +3,15 @@
 `/healthz` says that the process answers, `/readyz` that the database does and has the present schema,
 `/metrics` speaks Prometheus and is not public: it wants the bearer token of METRICS_TOKEN, or, where that
 is not set, a caller on this machine who came through no proxy.
+
+Machines call a process by an address or a container's name, so these answer to any Host; `/metrics` only
+where the token is the proof, because a browser on this machine may be led here by somebody else's name.
 """
 
 import hmac
 import ipaddress
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import psycopg
 from flask import Flask, Response, abort, current_app, request
@@ -17,14 +22,35 @@ from portal.db import migrate, transaction
 from portal.services import Services
 from portal.web import guard
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+MACHINES = {"/healthz", "/readyz"}
 _ANSWERS = "select count(*) as n from billing.organization"
 
 
 def register(app: Flask) -> None:
     """Add the three addresses."""
+    services: Services = app.extensions["services"]
+    has_token = bool(services.settings.metrics_token.get_secret_value())
+    app.wsgi_app = AnyHost(app.wsgi_app, MACHINES | ({"/metrics"} if has_token else set()))  # type: ignore[method-assign]
     app.add_url_rule("/healthz", "healthz", healthz)
     app.add_url_rule("/readyz", "readyz", readyz)
     app.add_url_rule("/metrics", "metrics", metrics)
+
+
+class AnyHost:
+    """WSGI: lets some addresses be asked for by whatever name the caller knows this machine."""
+
+    def __init__(self, following: "WSGIApplication", paths: set[str]) -> None:
+        self._next = following
+        self._paths = paths
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Hand the request on, under a name that is ours."""
+        if environ["PATH_INFO"] in self._paths:
+            environ["HTTP_HOST"] = "localhost"
+        return self._next(environ, start_response)
 
 
 @guard.sessionless
@@ -40,7 +66,7 @@ def readyz() -> Response:
     try:
         with transaction.as_worker(services.pool) as conn:
             conn.execute(_ANSWERS)
-        missing = migrate.pending(services.settings.database_url.get_secret_value())
+            missing = migrate.pending(conn)
     except (psycopg.OperationalError, PoolTimeout):
         return _not_ready("the database does not answer")
     except psycopg.Error:

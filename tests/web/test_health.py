@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
+    from portal.db.transaction import Pool
     from tests.harness.database import Server
 
 RUNBOOK = (Path(__file__).resolve().parents[2] / "docs" / "runbook.md").read_text()
@@ -58,16 +59,47 @@ def test_a_database_without_schema_is_sent_to_migrate(
     assert "run `portal migrate`" in answer.get_data(as_text=True)
 
 
+def test_a_login_that_owns_nothing_sees_what_is_missing(pool: Pool) -> None:
+    newest = "select max(migration_id) as name from portal_migrations._yoyo_migration"
+    forget = "delete from portal_migrations._yoyo_migration where migration_id = %s"
+    with pool.connection() as conn, conn.transaction(force_rollback=True):
+        name = conn.execute(newest).fetchone()["name"]  # type: ignore[index]
+        conn.execute(forget, [name])
+        conn.execute("select set_config('role', 'portal_worker', true)")
+        assert migrate.pending(conn) == [name]
+
+
 def test_missing_migrations_are_counted(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(migrate, "pending", lambda _url: ["0001_a", "0002_b"])
+    monkeypatch.setattr(migrate, "pending", lambda _conn: ["0001_a", "0002_b"])
     answer = visitor.raw("GET", "/readyz")
     assert answer.status_code == 503
     assert "2 migrations are missing" in answer.get_data(as_text=True)
 
 
+@pytest.mark.parametrize(
+    ("path", "token", "status"),
+    [
+        ("/healthz", "", 200),
+        ("/readyz", "", 200),
+        ("/metrics", "a-token-of-metrics", 200),
+        # else a page that a browser here is led to by a name of its own could read them
+        ("/metrics", "", 400),
+        ("/sign-in", "", 400),
+    ],
+)
+def test_machines_ask_by_whatever_name_they_know(
+    make_app: Callable[..., Flask], path: str, token: str, status: int
+) -> None:
+    """A load balancer's check names the address, Prometheus the container."""
+    client = make_app(metrics_token=token).test_client()
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert client.get(path, base_url="http://10.0.0.5:8000", headers=bearer).status_code == status
+
+
 def test_job_08_the_runbook_explains_every_figure_and_no_other(visitor: Visitor) -> None:
     shown = visitor.raw("GET", "/metrics").get_data(as_text=True)
-    given = set(re.findall(r"^# HELP (portal_\w+)", shown, re.MULTILINE))
+    # the library tells of each counter when it began, too
+    given = set(re.findall(r"^# HELP (portal_\w+?)(?<!_created) ", shown, re.MULTILINE))
     explained = set(re.findall(r"`(portal_\w+)`", RUNBOOK.partition("## Watch")[2].partition("\n## ")[0]))
     assert given == explained
 
