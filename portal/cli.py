@@ -1,12 +1,16 @@
 """The portal's commands. Each ends with 0, or with 2 and one line that says what to do.
 
+One that is stopped ends with 130 (Ctrl-C) or 143 (SIGTERM); the worker with 0, because that is how it ends.
+
 python -m portal migrate | worker | reconcile | replay | rebuild | zoho connect | doctor | rotate-keys
 """
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     Show = Callable[[Run], None]
 
 FAILED = 2
+INTERRUPTED, TERMINATED = 130, 143
 MOST_DAYS = 3650
 # What Postgres says where a schema, a table, a column or (as somebody takes it) a role is not there yet.
 _NOT_MIGRATED = (
@@ -49,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"The database lacks what this version needs: {_first_line(problem)}. Run `portal migrate`."
         )
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
 
 
 def _first_line(problem: Exception) -> str:
@@ -123,7 +128,8 @@ def _reconcile(options: argparse.Namespace) -> int:
     from portal.sync import feed, hot, reconcile
 
     def work(services: Services, show: "Show") -> "list[Run]":
-        found = [hot.hot(services, report=show), feed.pull(services, report=show)]
+        short = [lambda: hot.hot(services, report=show), lambda: feed.pull(services, report=show)]
+        found = [run for sweep in short for run in _unless_under_way(sweep)]
         if options.hot:
             return found
         chosen = {"accept_deletions": options.accept_deletions, "thorough": options.thorough}
@@ -156,11 +162,22 @@ def _rebuild(_options: argparse.Namespace) -> int:
     )
 
 
+def _unless_under_way(sweep: "Callable[[], Run]") -> "list[Run]":
+    """Run a short sweep that the worker does every few minutes, unless it is doing it right now."""
+    from portal.sync.runs import UnderWay
+
+    try:
+        return [sweep()]
+    except UnderWay:
+        return []
+
+
 def _sweep(name: str, work: "Callable[[Services, Show], list[Run]]") -> int:
     """Run sweeps with a progress bar, and say in one line each what they did."""
     from portal.progress import Bar
 
     services = _services(name, 2)
+    before = signal.signal(signal.SIGTERM, _terminated)
     try:
         with Bar() as bar:
 
@@ -169,11 +186,19 @@ def _sweep(name: str, work: "Callable[[Services, Show], list[Run]]") -> int:
                 bar(str(told.get("what", run.kind)), int(told.get("done", 0)), told.get("total"))
 
             runs = work(services, show)
+    except (KeyboardInterrupt, SystemExit):
+        print("Stopped. The same command goes on from here.", file=sys.stderr)
+        raise
     finally:
+        signal.signal(signal.SIGTERM, before)
         services.close()
     for run in runs:
         print(_in_words(run))
     return FAILED if any(run.problem for run in runs) else 0
+
+
+def _terminated(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(TERMINATED)
 
 
 def _in_words(run: "Run") -> str:

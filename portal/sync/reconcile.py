@@ -262,6 +262,8 @@ def full(
         is_first = runs.find_last(conn, "full") is None
         cursor = {**(options or {}), "first": is_first}
         run = runs.begin(conn, kind, requested_by=requested_by, cursor=cursor)
+    # One that was left by somebody else goes on as this caller wants it.
+    run.cursor.update({name: True for name, is_wanted in (options or {}).items() if is_wanted})
     work = Full(services, run, report=report, stop=stop, wait=wait)
     return guarded(services, run, work.go)
 
@@ -283,6 +285,11 @@ def guarded(services: "Services", run: Run, work: Callable[[], None]) -> Run:
             runs.finish(conn, run, "failed", run.problem)
         if isinstance(problem, TooManyGone | TooManyUnreadable):
             return run
+        raise
+    except BaseException:  # somebody ends the command: the next one shall not have to wait for the silence
+        with transaction.as_worker(services.pool) as conn:
+            runs.record(conn, run)
+            runs.let_go(conn, run, "interrupted")
         raise
     with transaction.as_worker(services.pool) as conn:
         runs.record(conn, run)

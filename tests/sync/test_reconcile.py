@@ -14,6 +14,7 @@ from portal import clock
 from portal.db import transaction
 from portal.jobs import schedule, tasks
 from portal.sync import drift, feed, hot, reconcile, runs
+from portal.sync.runs import Run
 
 if TYPE_CHECKING:
     from portal.services import Services
@@ -183,6 +184,25 @@ def test_a_stopped_run_is_continued_where_it_was(services: Services, sandbox: Sa
     assert second.id == first.id
     assert second.problem == ""
     assert differences(sandbox, conn) == []
+
+
+@pytest.mark.parametrize("way", [KeyboardInterrupt, SystemExit])
+def test_a_command_that_somebody_ends_is_gone_on_with_at_once(
+    services: Services, way: type[BaseException]
+) -> None:
+    """Ctrl-C or SIGTERM left the run to be silent for minutes before anybody could take it."""
+
+    def end(run: Run) -> None:
+        if run.progress["what"] == "customers":
+            raise way
+
+    with pytest.raises(way):
+        reconcile.full(services, report=end)
+    again = reconcile.full(services, options={"thorough": True, "accept_deletions": False})
+    assert again.problem == ""
+    assert again.calls > 6, "what the first had done is counted"
+    assert again.cursor["thorough"] is True, "it goes on as the one who goes on wants it"
+    assert "accept_deletions" not in again.cursor
 
 
 def test_two_runs_of_a_kind_do_not_run_together(services: Services) -> None:

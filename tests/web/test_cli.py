@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import signal
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import psycopg
 import pytest
 from psycopg import sql
 
 from portal import cli
+from portal.sync import feed, hot, reconcile, runs
 from tests.harness.database import with_database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.harness.database import Server
 
@@ -86,3 +89,43 @@ def test_a_role_that_is_not_there_yet(
 def test_more_days_than_there_are(days: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["replay", f"--days={days}"]) == cli.FAILED
     assert told(capsys) == "--days must be from 1 to 3650."
+
+
+def test_a_sweep_that_the_worker_does_at_this_moment_is_left_to_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], conn: Any
+) -> None:
+    """Every few minutes it does; the comparison that was asked for was refused then."""
+    monkeypatch.setattr(hot, "hot", raising(runs.UnderWay))
+    monkeypatch.setattr(feed, "pull", raising(runs.UnderWay))
+    monkeypatch.setattr(reconcile, "full", lambda *_, **__: runs.Run(uuid4(), "full", {}, rows_read=7))
+    assert cli.main(["reconcile"]) == 0
+    assert told(capsys).startswith("full: 7 read")
+
+
+@pytest.mark.parametrize(("way", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_command_that_is_stopped_says_how_to_go_on(
+    way: signal.Signals,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    conn: Any,
+) -> None:
+    monkeypatch.setattr(reconcile, "full", lambda *_, **__: signal.raise_signal(way))
+    before = signal.getsignal(signal.SIGTERM)
+    assert ended(["rebuild"]) == code
+    assert told(capsys) == "Stopped. The same command goes on from here."
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def ended(command: list[str]) -> int | str | None:
+    try:
+        return cli.main(command)
+    except SystemExit as end:
+        return end.code
+
+
+def raising(problem: type[Exception]) -> Callable[..., Any]:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise problem
+
+    return refuse
