@@ -14,7 +14,7 @@ from portal.account.forms import AppForm, CodeForm
 from portal.account.room import blueprint
 from portal.db.transaction import as_web
 from portal.people import sessions, signing_in, users
-from portal.people.auth_errors import IdentityError, SecondFactorNeeded
+from portal.people.auth_errors import FactorNameTaken, IdentityError, SecondFactorNeeded, TooManyFactors
 from portal.people.supabase_auth import Factor
 from portal.web import guard, limits, one_time_codes, personal_mail, qr, trail
 from portal.web.current import (
@@ -51,7 +51,7 @@ def begin_enrolment() -> Response:
         )
     except SecondFactorNeeded:
         return _show_a_code_first()
-    except IdentityError as refusal:
+    except (FactorNameTaken, TooManyFactors) as refusal:
         form.name.errors = [*form.name.errors, refusal.message]
         return _apps(form)
     remember("enrolment", {"factor_id": new.factor_id, "secret": new.secret, "uri": new.uri})
