@@ -87,10 +87,11 @@ def worker_asks(pool: Pool, statements: LiteralString, values: Values) -> Iterat
         conn.commit()
 
 
-def worker_does(pool: Pool, statement: LiteralString, values: Values) -> Rows:
+def worker_does(pool: Pool, statement: LiteralString | Composed, values: Values) -> Rows:
     """Run a transaction of one statement, as :func:`as_worker` would, in one round trip."""
     with pool.connection() as conn:
-        return together(conn, _begin(_WORKER) + f"{statement}; commit".encode(), values)[_OF_BEGIN]
+        text = statement.as_bytes() if isinstance(statement, Composed) else statement.encode()
+        return together(conn, _begin(_WORKER) + text + b"; commit", values)[_OF_BEGIN]
 
 
 def commit_with(conn: Conn, statement: LiteralString, values: Values) -> None:

@@ -8,7 +8,7 @@ twenty of them arrive at once.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -40,6 +40,18 @@ _CONFIRM = sql.SQL("""
 update billing.{table} set source = %(source)s, read_started_at = %(read_started_at)s,
        zoho_updated_at = %(zoho_updated_at)s, synced_at = %(synced_at)s
 where zoho_id = %(zoho_id)s
+""")
+# A list that is read as a whole has one lock, and what is on it already is looked up and confirmed at once.
+_LOCKED_LIST = sql.SQL("""
+select pg_advisory_xact_lock(hashtextextended({name}, 0));
+select * from billing.{table} where zoho_id = any(%(zoho_ids)s)
+""")
+_CONFIRM_LIST = sql.SQL("""
+update billing.{table} ours
+set source = %(source)s, read_started_at = %(read_started_at)s, synced_at = %(synced_at)s,
+    zoho_updated_at = told.at
+from unnest(%(zoho_ids)s::text[], %(times)s::timestamptz[]) as told (zoho_id, at)
+where ours.zoho_id = told.zoho_id
 """)
 _GONE = sql.SQL("""
 update billing.{table}
@@ -73,7 +85,7 @@ def upsert(conn: Conn, table: str, row: Mapping[str, Any], stamp: Stamp) -> Writ
     before = _locked(conn, table, row["zoho_id"])
     if before is not None and not _may_replace(before, stamp):
         return Written(before, before, changed=False, refused=True)
-    values = {**row, "gone_at": None}
+    values = _present(row)
     fields = differing(before, values) if before else frozenset(values)
     stamps = _stamps(stamp)
     if before is not None and not fields:
@@ -85,6 +97,25 @@ def upsert(conn: Conn, table: str, row: Mapping[str, Any], stamp: Stamp) -> Writ
     statement = _insert(table, written) if before is None else _update(table, written)
     after = conn.execute(statement, written).fetchone()
     return Written(before, after, changed=True, fields=fields)
+
+
+def upsert_list(conn: Conn, table: str, told: Sequence[tuple[Row, Stamp]]) -> list[Written]:
+    """Bring a list level that is read as a whole and that nobody else writes, as :func:`upsert` would.
+
+    What says nothing new, as most of a list does, costs one statement however long the list is, and is not
+    among what is returned. The stamps of one list differ in Zoho's time only.
+    """
+    names = {"zoho_ids": [row["zoho_id"] for row, _ in told]}
+    _, found = together(conn, _lock_and_look_at_list(table), names)
+    known = {row["zoho_id"]: row for row in found}
+    level: list[tuple[Row, Stamp]] = []
+    news: list[tuple[Row, Stamp]] = []
+    for row, stamp in told:
+        is_level = _is_level(known.get(row["zoho_id"]), row, stamp)
+        (level if is_level else news).append((row, stamp))
+    if level:
+        conn.execute(_confirm_list(table), _confirmed(level))
+    return [upsert(conn, table, row, stamp) for row, stamp in news]
 
 
 def mark_gone(conn: Conn, table: str, zoho_id: str, stamp: Stamp) -> Written:
@@ -127,6 +158,31 @@ def _locked(conn: Conn, table: str, zoho_id: str) -> Row | None:
     names = {"name": f"{table}:{zoho_id}", "zoho_id": zoho_id}
     _, found = together(conn, _lock_and_look(table), names)
     return found[0] if found else None
+
+
+def _present(row: Mapping[str, Any]) -> Row:
+    """What a row holds whose object Zoho has just shown."""
+    return {**row, "gone_at": None}
+
+
+def _is_level(before: Row | None, row: Row, stamp: Stamp) -> bool:
+    """Whether an answer that may replace the stored row brings nothing but its date."""
+    return before is not None and _may_replace(before, stamp) and not differing(before, _present(row))
+
+
+def _confirmed(level: list[tuple[Row, Stamp]]) -> Row:
+    ids = [row["zoho_id"] for row, _ in level]
+    return _stamps(level[0][1]) | {"zoho_ids": ids, "times": [stamp.zoho_updated_at for _, stamp in level]}
+
+
+@cache
+def _lock_and_look_at_list(table: str) -> sql.Composed:
+    return _LOCKED_LIST.format(name=f"{table}:", table=sql.Identifier(table))
+
+
+@cache
+def _confirm_list(table: str) -> sql.Composed:
+    return _CONFIRM_LIST.format(table=sql.Identifier(table))
 
 
 @cache

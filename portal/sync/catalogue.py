@@ -5,7 +5,8 @@ gone: pages can shift while they are read, and an empty list must never close th
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -13,7 +14,6 @@ from psycopg import sql
 
 from portal import clock
 from portal.db import transaction
-from portal.db.transaction import Conn
 from portal.mirror import organization, rows, taxes
 from portal.mirror.rows import Row, Stamp, Written
 from portal.sync import columns
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-_PRESENT = sql.SQL("select * from billing.{table} where gone_at is null")
+_MISSING = sql.SQL("""
+select zoho_id, {key} as key from billing.{table} where gone_at is null and not zoho_id = any(%(found)s)
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +111,11 @@ def refresh_shelf(services: "Services", shelf: Shelf, *, source: str) -> list[Wr
     zoho = services.zoho.lane("reconcile")
     stamp = Stamp(source, clock.now())
     found = _read(zoho, shelf)
+    missing = transaction.worker_does(services.pool, _missing(shelf), {"found": list(found)})
+    gone = [row for row in missing if _has_left(zoho, shelf, row, found)]
+    told = [(shelf.columns(one), replace(stamp, zoho_updated_at=one.updated_at)) for one in found.values()]
     with transaction.as_worker(services.pool) as conn:
-        present = conn.execute(_PRESENT.format(table=sql.Identifier(shelf.table))).fetchall()
-    gone = [row for row in present if row["zoho_id"] not in found and _has_left(zoho, shelf, row, found)]
-    with transaction.as_worker(services.pool) as conn:
-        written = [_store(conn, shelf, model, stamp) for model in found.values()]
+        written = rows.upsert_list(conn, shelf.table, told)
         written += [rows.mark_gone(conn, shelf.table, row["zoho_id"], stamp) for row in gone]
     return [one for one in written if one.changed]
 
@@ -132,12 +134,12 @@ def _read(zoho: "ZohoClient", shelf: Shelf) -> dict[str, Any]:
 
 def _has_left(zoho: "ZohoClient", shelf: Shelf, row: Row, found: dict[str, Any]) -> bool:
     try:
-        model = shelf.fetch(zoho, row[shelf.key])
+        model = shelf.fetch(zoho, row["key"])
     except errors.NotFound:
         return True
     except (errors.Rejected, errors.BadAnswer) as problem:
         # It stays as we know it: neither a riddle nor an unknown "no" closes the shop for the others.
-        log.warning("entry not readable", kind=shelf.kind, key=row[shelf.key], error=repr(problem))
+        log.warning("entry not readable", kind=shelf.kind, key=row["key"], error=repr(problem))
         return False
     if model.zoho_id == row["zoho_id"]:
         found[model.zoho_id] = model
@@ -145,6 +147,6 @@ def _has_left(zoho: "ZohoClient", shelf: Shelf, row: Row, found: dict[str, Any])
     return True  # the code belongs to another entry now
 
 
-def _store(conn: Conn, shelf: Shelf, model: Any, stamp: Stamp) -> Written:
-    at = Stamp(stamp.source, stamp.read_started_at, model.updated_at)
-    return rows.upsert(conn, shelf.table, shelf.columns(model), at)
+@cache
+def _missing(shelf: Shelf) -> sql.Composed:
+    return _MISSING.format(key=sql.Identifier(shelf.key), table=sql.Identifier(shelf.table))

@@ -17,9 +17,11 @@ from psycopg_pool import ConnectionPool
 from portal.config import Settings
 from portal.db import transaction
 from portal.db.transaction import Pool
-from portal.mirror.rows import find_by_zoho_id
+from portal.mirror import rows
+from portal.mirror.rows import Stamp, find_by_zoho_id
 from portal.zoho.budget import Budget, Made
 
+EARLY, MIDDLE, LATE = (datetime(2026, 3, 1, hour, tzinfo=UTC) for hour in (6, 9, 12))
 WHO = "select current_user as name, current_setting('request.jwt.claims') as claims"
 ADD = "insert into billing.object_reads (kind, zoho_id) values ('plan', %(zoho_id)s)"
 ADDED = "select zoho_id from billing.object_reads order by zoho_id"
@@ -151,6 +153,42 @@ def test_rows_of_a_table_are_asked_for_by_their_own_name(pool: Pool, conn: Any) 
         found = find_by_zoho_id(worker, "products", "9")
     assert found is not None
     assert found["name"] == "Team"
+
+
+def test_a_list_that_says_nothing_new_is_two_round_trips_however_long(
+    pool: Pool, conn: Any, trips: list[int]
+) -> None:
+    """The catalogue is read every quarter of an hour and hardly ever differs."""
+    listed = [product(number, read=EARLY) for number in range(60)]
+    with transaction.as_worker(pool) as worker:
+        assert len(rows.upsert_list(worker, "products", listed)) == 60
+    later = [product(number, read=LATE) for number in range(60)]
+    with transaction.as_worker(pool) as worker:
+        trips.clear()
+        assert rows.upsert_list(worker, "products", later) == []
+        assert len(trips) == 2
+
+    reads = conn.execute("select distinct read_started_at from products").fetchall()
+    assert [row["read_started_at"] for row in reads] == [LATE]
+
+
+def test_inv_5_of_a_list_only_what_is_newer_is_written(pool: Pool, conn: Any) -> None:
+    with transaction.as_worker(pool) as worker:
+        rows.upsert_list(worker, "products", [product(1, read=EARLY), product(2, read=LATE)])
+        rows.mark_gone(worker, "products", "1", Stamp("reconcile", EARLY))
+        listed = [product(1, read=MIDDLE), product(2, "Older", read=MIDDLE), product(3, read=MIDDLE)]
+        first, second, third = rows.upsert_list(worker, "products", listed)
+
+    assert (first.changed, first.fields) == (True, {"gone_at"})
+    assert (second.changed, second.refused) == (False, True)
+    assert (third.changed, third.before) == (True, None)
+    kept = conn.execute("select name, read_started_at from products order by zoho_id").fetchall()
+    assert [tuple(row.values()) for row in kept] == [("Team", MIDDLE), ("Team", LATE), ("Team", MIDDLE)]
+
+
+def product(number: int, name: str = "Team", *, read: datetime) -> tuple[rows.Row, Stamp]:
+    """A row and its stamp, as the list of products gives them."""
+    return {"zoho_id": str(number), "name": name, "raw": {"name": name}}, Stamp("reconcile", read)
 
 
 @contextmanager
