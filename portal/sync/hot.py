@@ -29,8 +29,11 @@ select kind, zoho_id from (
   select 'subscription' as kind, zoho_id, read_started_at, 0 as rank from billing.subscriptions
   where gone_at is null and read_started_at < %(renewals)s
     and status not in ('cancelled', 'expired', 'trial_expired', 'creation_failed', 'cancelled_from_dunning')
-    and least(next_billing_on, trial_ends_on, current_term_ends_on, scheduled_cancellation_on, resume_on)
-        <= %(today)s
+    -- Zoho keeps the dates of a trial, a pause and a planned end when they are over: they tell nothing then
+    and least(next_billing_on, current_term_ends_on,
+              case status when 'trial' then trial_ends_on
+                          when 'non_renewing' then scheduled_cancellation_on
+                          when 'paused' then resume_on end) <= %(today)s
   union all
   select 'subscription', zoho_id, read_started_at, 1 from billing.subscriptions
   where gone_at is null and status in ('dunning', 'unpaid', 'future', 'paused')

@@ -119,6 +119,22 @@ def test_an_hour_without_webhooks_is_made_good_by_the_next_scheduled_look_wh_14(
     assert max(later - earlier for earlier, later in pairwise(ticks)) <= 15 * 60
 
 
+def test_what_is_over_makes_no_row_hot(services: Services, conn: Any) -> None:
+    """API-01: each subscription that ever had a trial would be read four times a day, for ever."""
+    reconcile.full(services)
+    conn.execute("update billing.invoices set read_started_at = now()")
+    calm = conn.execute(
+        "update billing.subscriptions set read_started_at = now() - interval '7 hours',"
+        " trial_ends_on = now()::date - 90, resume_on = now()::date - 60 where status = 'live' returning id"
+    ).fetchall()
+
+    assert calm
+    assert hot.hot(services).rows_read == 0
+
+    conn.execute("update billing.subscriptions set status = 'trial' where id = %s", [calm[0]["id"]])
+    assert hot.hot(services).rows_read == 1
+
+
 def test_a_damaged_row_becomes_typed_drift_and_is_repaired(
     services: Services, sandbox: Sandbox, conn: Any
 ) -> None:
