@@ -172,7 +172,9 @@ def _resume(services: "Services", intent: Intent) -> Result:
 
 def _find_resumed(services: "Services", intent: Intent) -> Result | None:
     found = services.zoho.fetch_subscription(intent.subject_zoho_id)
-    return {} if found.status != "paused" or found.resume_on is not None else None
+    # A day that staff had planned before is not the one that was asked for.
+    is_planned = str(found.resume_on) == intent.request["resume_at"]
+    return {} if found.status != "paused" or is_planned else None
 
 
 def _drop_change(services: "Services", intent: Intent) -> Result:
@@ -192,7 +194,9 @@ def _use_method(services: "Services", intent: Intent) -> Result:
 
 def _find_method_used(services: "Services", intent: Intent) -> Result | None:
     found = services.zoho.fetch_subscription(intent.subject_zoho_id)
-    return {} if found.payment_method_zoho_id == intent.request["method_zoho_id"] else None
+    # The card alone may have been there before; that it is charged by itself is what was asked for too.
+    is_used = found.payment_method_zoho_id == intent.request["method_zoho_id"] and found.auto_collect
+    return {} if is_used else None
 
 
 def _status(services: "Services", intent: Intent) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from psycopg.types.json import Jsonb
 
+from portal import clock
 from portal.db import transaction
 from portal.sync import acts, checkouts, intents, refresh
 from portal.sync.intents import Act, Wish
@@ -119,6 +121,42 @@ def test_a_planned_change_that_has_come_meanwhile_is_done(owner: Shopper) -> Non
     resolve(owner)
 
     assert states(owner, "change_plan") == ["done"]
+
+
+def test_a_day_that_staff_had_planned_is_not_the_resumption_asked_for(
+    owner: Shopper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INV-2: nobody may be told that it goes on today because it goes on next week."""
+    monkeypatch.setitem(owner.services.settings.__dict__, "allow_pause", True)
+    (row,) = owner.rows("select id, zoho_id from billing.subscriptions")
+    noun = f"/subscriptions/{row['id']}"
+    for act in ("/pause", "/resumption"):
+        owner.visitor.get(f"{noun}{act}")
+        if act == "/resumption":
+            next_week = clock.today("UTC") + timedelta(days=7)
+            owner.services.zoho.resume(row["zoho_id"], next_week.isoformat())
+            lose_answers(owner)
+        owner.visitor.submit(action=f"{noun}{act}")
+    assert states(owner, "resume") == ["unknown"]
+
+    resolve(owner)
+
+    assert states(owner, "resume") == ["abandoned"]
+    assert owner.subscriptions_at_zoho()[0]["status"] == "paused"
+
+
+def test_a_card_that_was_there_before_is_not_yet_charged_by_itself(owner: Shopper) -> None:
+    """INV-2: the same card, of a subscription that staff had taken out of automatic collection."""
+    (row,) = owner.rows("select zoho_id, payment_method_zoho_id as card from billing.subscriptions")
+    owner.services.zoho.attach_card(row["zoho_id"], row["card"], auto_collect=False)
+    wanted = record(owner, "use_method", {"method_zoho_id": row["card"]})
+    lose_answers(owner)
+    intents.perform(owner.services, acts.ACTS, wanted.id)
+    assert states(owner, "use_method") == ["unknown"]
+
+    resolve(owner)
+
+    assert states(owner, "use_method") == ["abandoned"]
 
 
 def test_a_scheduled_change_without_details_holds_up_no_subscription(
