@@ -86,6 +86,9 @@ def _locale(name: str) -> Locale:
 
 def _address(recipient: str) -> str:
     name, address = parseaddr(_one_line(recipient))
+    # Mail servers are told domains in their ASCII form, whichever was typed.
+    local, _, domain = address.rpartition("@")
+    address = f"{local}@{domain.encode('idna').decode()}"
     return formataddr((name, address)) if name else address
 
 

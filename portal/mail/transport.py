@@ -107,6 +107,8 @@ def _deliver(server: smtplib.SMTP, message: EmailMessage) -> None:
             _expect(server.rcpt(_bare(str(recipient))))
     except (OSError, smtplib.SMTPException) as problem:
         raise NotSent(type(problem).__name__) from problem
+    except UnicodeError as problem:
+        raise NotSent("this address cannot be told to a mail server", permanent=True) from problem
     try:
         answer = server.data(message.as_bytes(policy=SMTP))
     except smtplib.SMTPDataError as refused:

@@ -86,6 +86,26 @@ def test_mail_really_goes_through_smtp(services: Services, sandbox: Sandbox, con
     assert states(conn) == ["sent"]
 
 
+def test_a_mail_to_a_domain_that_is_not_ascii_goes_out(
+    services: Services, sandbox: Sandbox, conn: Any
+) -> None:
+    put(services.pool, recipient="Info@Bücher.example")
+
+    assert sending.send_due(services.settings, services.pool, services.mail) == 1
+    assert states(conn) == ["sent"]
+    assert len(sandbox.mail("info@xn--bcher-kva.example")) == 1
+
+
+def test_an_address_that_no_server_can_be_told_holds_up_no_other_mail(
+    services: Services, sandbox: Sandbox, conn: Any
+) -> None:
+    put(services.pool, recipient="jörg@example.com")
+    put(services.pool, recipient="ada@example.com")
+
+    assert sending.send_due(services.settings, services.pool, services.mail) == 1
+    assert sorted(states(conn)) == ["failed", "sent"]
+
+
 def test_a_server_that_is_not_there_is_a_mail_not_sent(services: Services, conn: Any) -> None:
     put(services.pool)
     nowhere = SmtpTransport("127.0.0.1", 1, start_tls=False)
