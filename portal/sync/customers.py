@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 
+from portal import activity
 from portal.db import transaction
 from portal.db.transaction import Conn
 from portal.errors import Unavailable
@@ -34,6 +35,25 @@ where a.id = %s
 _UNLINK = """
 update billing.accounts set zoho_customer_id = null, updated_at = now()
 where id = %(account_id)s and zoho_customer_id = %(zoho_id)s
+"""
+# Staff merged two customers: one is gone, and what it had is the other's. By the rule of ensure() below, with
+# what the mirror knows of all customers.
+_MERGED = """
+select a.id as account_id, a.zoho_customer_id as gone, c.zoho_id
+from billing.accounts a
+join billing.customers was on was.zoho_id = a.zoho_customer_id and was.gone_at is not null
+join billing.customers c on lower(c.email) = lower(a.billing_email) and c.gone_at is null
+where a.closed_at is null and lower(c.status) in ('', 'active')
+  and exists (select from billing.members m join billing.users u on u.id = m.user_id
+              where m.account_id = a.id and m.role = 'owner' and u.disabled_at is null
+                and lower(u.email) = lower(a.billing_email))
+  and not exists (select from billing.accounts other where other.zoho_customer_id = c.zoho_id)
+  and not exists (select from billing.customers also
+                  where lower(also.email) = lower(c.email) and also.gone_at is null and also.id <> c.id)
+"""
+_FOLLOW_MERGE = """
+update billing.accounts set zoho_customer_id = %(zoho_id)s, updated_at = now()
+where id = %(account_id)s and zoho_customer_id = %(gone)s
 """
 _TAKEN = "select zoho_customer_id as id, id as by from billing.accounts where zoho_customer_id = any (%s)"
 _LINK = """
@@ -90,6 +110,35 @@ def ensure(services: "Services", account_id: UUID, user_id: UUID | None) -> str:
     if intent.state == "unknown":
         intent = intents.resolve(services, {wish.kind: CREATE_CUSTOMER}, intent.id)
     return _customer_of(services, intent)
+
+
+def follow_merges(services: "Services") -> list[str]:
+    """Give accounts whose customer was merged into another that other one; return the Zoho ids of those.
+
+    Zoho tells of no merge, so without this what they have would be out of their sight until they buy again.
+    """
+    with transaction.as_worker(services.pool) as conn:
+        merged = conn.execute(_MERGED).fetchall()
+    return [row["zoho_id"] for row in merged if _follow_merge(services, row)]
+
+
+def _follow_merge(services: "Services", row: dict[str, Any]) -> bool:
+    try:
+        with transaction.as_worker(services.pool) as conn:
+            if not conn.execute(_FOLLOW_MERGE, row).rowcount:
+                return False
+            mirror.link(conn, row["account_id"], row["zoho_id"])
+            activity.record(
+                conn,
+                action="customer:merged",
+                account_id=row["account_id"],
+                object_kind="customer",
+                object_id=row["zoho_id"],
+                detail={"gone": row["gone"]},
+            )
+    except psycopg.errors.UniqueViolation:
+        return False  # another account of the same address was faster
+    return True
 
 
 def store_billing_email(services: "Services", account_id: UUID, email: str) -> None:

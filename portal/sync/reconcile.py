@@ -21,7 +21,7 @@ from psycopg import sql
 from portal import clock
 from portal.db import transaction
 from portal.errors import Unavailable
-from portal.sync import catalogue, drift, methods, repair, runs
+from portal.sync import catalogue, customers, drift, methods, repair, runs
 from portal.sync.listings import LISTINGS, Listing, list_ours
 from portal.sync.runs import Report, Run, silently
 from portal.sync.subjects import Subject
@@ -107,6 +107,8 @@ class Full:
                 cursor["step"] = number
                 self._list(listing)
                 self._ghosts(listing)
+                if listing.kind == "customer":
+                    self._merged()
                 cursor.update(page=1, ghost="")
         cursor["step"] = len(LISTINGS) + 1
         self._methods()
@@ -163,6 +165,11 @@ class Full:
             self._refuse(listing, ghosts)
         for ghost in ghosts:
             self._repair(Subject(listing.kind, ghost["zoho_id"]))
+
+    def _merged(self) -> None:
+        """Follow customers that were merged; what else they have is in the lists to come."""
+        for zoho_id in customers.follow_merges(self.services):
+            self._repair(Subject("payment_methods", zoho_id))
 
     def _refuse(self, listing: Listing, ghosts: list[dict[str, Any]]) -> None:
         cause = f"{len(ghosts)} {listing.table} are missing at Zoho at once: nothing was marked as gone"

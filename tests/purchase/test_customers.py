@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import pytest
 
 from portal.errors import Unavailable
-from portal.sync import customers, refresh
+from portal.sync import customers, reconcile, refresh
 from tests.purchase.conftest import Shopper
 
 if TYPE_CHECKING:
@@ -47,3 +48,54 @@ def test_two_accounts_that_want_one_customer_at_once(shop: Enter) -> None:
         customers._link(slow.services, other["id"], taken["zoho_customer_id"])
 
     assert customers.ensure(slow.services, other["id"], None) != taken["zoho_customer_id"]
+
+
+def merged(shopper: Shopper, sandbox: Sandbox, *others: str) -> list[str]:
+    """Merge the shopper's customer into the first of some with these addresses; return the ids of those."""
+    mine = shopper.rows("select zoho_customer_id as id from billing.accounts")[0]["id"]
+    made = [
+        shopper.services.zoho.create_customer({"display_name": f"Other {n}", "email": email}).zoho_id
+        for n, email in enumerate(others)
+    ]
+    sandbox.control("act", {"kind": "merge_customers", "customer_id": mine, "into": made[0]})
+    return made
+
+
+def test_who_was_merged_into_another_customer_still_sees_what_they_have(
+    shopper: Shopper, sandbox: Sandbox
+) -> None:
+    """FLT: staff merge customers, and Zoho tells nobody."""
+    shopper.buy("team-m")
+    (into,) = merged(shopper, sandbox, shopper.email)
+
+    assert reconcile.full(shopper.services).problem == ""
+
+    (account,) = shopper.rows("select zoho_customer_id from billing.accounts")
+    assert account["zoho_customer_id"] == into
+    assert shopper.visitor.get("/subscriptions").shows("Team")
+    assert shopper.visitor.get("/payment-methods").shows("1111")
+    assert reconcile.full(shopper.services).rows_written == 0
+
+
+@pytest.mark.parametrize("case", ["another address", "two with the address", "not proved"])
+def test_aut_08_a_merge_gives_nobody_a_customer_that_a_purchase_would_not(
+    shopper: Shopper, sandbox: Sandbox, case: str
+) -> None:
+    shopper.buy("team-m")
+    if case == "not proved":
+        customers.store_billing_email(shopper.services, _account(shopper), "books@example.com")
+    others = {
+        "another address": ["else@example.com"],
+        "two with the address": [shopper.email, shopper.email],
+        "not proved": ["books@example.com"],
+    }
+    into = merged(shopper, sandbox, *others[case])
+
+    reconcile.full(shopper.services)
+
+    (account,) = shopper.rows("select zoho_customer_id from billing.accounts")
+    assert account["zoho_customer_id"] not in into
+
+
+def _account(shopper: Shopper) -> UUID:
+    return UUID(str(shopper.rows("select id from billing.accounts")[0]["id"]))
