@@ -153,10 +153,7 @@ def compare_all(context: JobContext, /, **_tick: int) -> None:
 @queue.app.task(name="read_again", pass_context=True)
 def read_again(context: JobContext, /, kind: str, zoho_id: str) -> None:
     """Read one object again because somebody asked for it; a customer with all that is known of it."""
-    services = of(context)
-    subject = Subject(kind, zoho_id)
-    for each in repair.with_belongings(services, subject):
-        repair.one(services, each)
+    repair.because_asked(of(context), Subject(kind, zoho_id))
 
 
 @queue.app.task(name="continue_runs", pass_context=True)

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 import psycopg
 import structlog
 
+from portal import activity
 from portal.db import transaction
+from portal.errors import PortalError
 from portal.mirror.rows import Written
 from portal.sync import drift, refresh
 from portal.sync.kinds import KINDS
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 MOST = 40
+NOT_READ = "read:failed"
 
 # What is wrong with this very object, as opposed to Zoho or the database being away.
 _OWN_FAULTS = (errors.BadAnswer, errors.Rejected, psycopg.DataError, psycopg.IntegrityError)
@@ -40,6 +43,23 @@ def with_belongings(services: "Services", subject: Subject) -> list[Subject]:
         rows = conn.execute(_BELONGINGS, {"zoho_id": subject.zoho_id, "most": MOST}).fetchall()
     found = [Subject(row["kind"], row["zoho_id"]) for row in rows]
     return [subject, Subject("payment_methods", subject.zoho_id), *found]
+
+
+def because_asked(services: "Services", subject: Subject) -> None:
+    """Read it and its belongings again for somebody who waits; what stood in the way is shown on its page."""
+    try:
+        for each in with_belongings(services, subject):
+            one(services, each)
+    except PortalError as problem:
+        log.warning("not read again", subject=subject.lock, error=repr(problem))
+        with transaction.as_worker(services.pool) as conn:
+            activity.record(
+                conn,
+                action=NOT_READ,
+                object_kind=subject.kind,
+                object_id=subject.zoho_id,
+                detail={"problem": problem.message},
+            )
 
 
 def one(services: "Services", subject: Subject) -> bool:

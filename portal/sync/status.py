@@ -12,6 +12,7 @@ from uuid import UUID
 
 from portal import clock
 from portal.db.transaction import Conn
+from portal.sync.repair import NOT_READ
 
 Row = dict[str, Any]
 
@@ -108,7 +109,10 @@ select i.*, (select coalesce(jsonb_agg(to_jsonb(a) order by a.at), '[]') from
 from billing.inbox i where i.id = %(id)s
 """
 _DRIFT = """
-select drift.*, found_at as sort_value, customer.id as customer_id, customer.display_name as customer_name
+select drift.*, found_at as sort_value, customer.id as customer_id, customer.display_name as customer_name,
+  (select jsonb_build_object('at', a.at, 'problem', a.detail ->> 'problem') from billing.activity a
+     where a.object_kind = drift.object_kind and a.object_id = drift.object_zoho_id
+       and a.action = %(not_read)s and a.at > drift.found_at order by a.at desc limit 1) as not_read
 from billing.drift
 left join lateral (select id, display_name from billing.customers c
   where c.account_id = drift.account_id limit 1) customer on true
@@ -141,7 +145,10 @@ select c.*,
       from billing.invoices where customer_zoho_id = c.zoho_id
       order by invoice_date desc nulls last limit 12) i) as invoices,
   (select coalesce(jsonb_agg(to_jsonb(m) - 'raw'), '[]')
-     from billing.payment_methods m where m.customer_zoho_id = c.zoho_id) as methods
+     from billing.payment_methods m where m.customer_zoho_id = c.zoho_id) as methods,
+  (select jsonb_build_object('at', a.at, 'problem', a.detail ->> 'problem') from billing.activity a
+     where a.object_kind = 'customer' and a.object_id = c.zoho_id
+       and a.action = %(not_read)s and a.at > c.synced_at order by a.at desc limit 1) as not_read
 from billing.customers c where c.id = %(id)s
 """
 _MAIL = "select * from billing.outbox order by created_at desc limit 100"
@@ -224,7 +231,10 @@ def find_event(conn: Conn, event_id: UUID) -> Row | None:
 def list_drift(
     conn: Conn, *, standing: str, limit: int, edge: tuple[str, UUID] | None = None, backwards: bool = False
 ) -> list[Row]:
-    return conn.execute(_DRIFT, {"standing": standing, **_edge(edge, limit, backwards=backwards)}).fetchall()
+    names = {"standing": standing, "not_read": NOT_READ, **_edge(edge, limit, backwards=backwards)}
+    found = conn.execute(_DRIFT, names).fetchall()
+    _read_moments([row["not_read"] for row in found if row["not_read"]], "at")
+    return found
 
 
 def find_drift(conn: Conn, drift_id: UUID) -> Row | None:
@@ -246,9 +256,11 @@ def list_customers(conn: Conn, q: str) -> list[Row]:
 
 
 def find_customer(conn: Conn, customer_id: UUID) -> Row | None:
-    found = conn.execute(_CUSTOMER, {"id": customer_id}).fetchone()
-    for name in ("subscriptions", "invoices", "methods"):
-        _read_moments(found[name] if found else [], "synced_at")
+    found = conn.execute(_CUSTOMER, {"id": customer_id, "not_read": NOT_READ}).fetchone()
+    if found:
+        for name in ("subscriptions", "invoices", "methods"):
+            _read_moments(found[name], "synced_at")
+        _read_moments([found["not_read"] or {}], "at")
     return found
 
 

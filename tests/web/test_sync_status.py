@@ -11,9 +11,10 @@ import pytest
 from portal import clock
 from portal.admin import drift as drift_pages
 from portal.db import transaction
-from portal.sync import drift, inbox, runs
+from portal.sync import drift, inbox, refresh, repair, runs
 from portal.sync.inbox import Delivery
 from portal.sync.subjects import Subject
+from portal.zoho.errors import BreakerOpen
 from tests.harness.people import sign_in, wear
 
 if TYPE_CHECKING:
@@ -203,6 +204,28 @@ def test_a_customer_is_read_again(app: Flask, staff: Visitor, conn: Any) -> None
     staff.submit(action="refresh")
     jobs = conn.execute("select args from jobs.procrastinate_jobs").fetchall()
     assert [job["args"] for job in jobs] == [{"kind": "customer", "zoho_id": "c1"}]
+
+
+def test_what_could_not_be_read_again_says_so(
+    app: Flask, staff: Visitor, conn: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever pressed the button waits for something; that Zoho was away stands where they look."""
+
+    def away(*_: Any, **__: Any) -> None:
+        raise BreakerOpen
+
+    fill(app, conn)
+    customer = f"/admin/customers/{conn.execute('select id from billing.customers').fetchone()['id']}"
+    assert not staff.get(customer).shows("could not be read")
+    monkeypatch.setattr(refresh, "read", away)
+    for subject in (Subject("customer", "c1"), Subject("invoice", "9")):
+        repair.because_asked(app.extensions["services"], subject)
+
+    assert staff.get(customer).shows("Zoho Billing is not answering at the moment.")
+    assert staff.get("/admin/drift").shows("It did not work: Zoho Billing is not answering")
+
+    conn.execute("update billing.customers set synced_at = now() + interval '1 second'")
+    assert not staff.get(customer).shows("could not be read")
 
 
 def test_customers_and_visitors_see_no_staff_page(app: Flask, visitor: Visitor) -> None:
