@@ -17,6 +17,7 @@ import psycopg
 from psycopg_pool import PoolTimeout
 
 from portal import clock, config, logs
+from portal.db import trouble
 from portal.errors import PortalError, Refused
 from portal.services import Services
 
@@ -28,14 +29,6 @@ if TYPE_CHECKING:
 FAILED = 2
 INTERRUPTED, TERMINATED = 130, 143
 MOST_DAYS = 3650
-# What Postgres says where a schema, a table, a column or (as somebody takes it) a role is not there yet.
-_NOT_MIGRATED = (
-    psycopg.errors.InvalidSchemaName,
-    psycopg.errors.UndefinedTable,
-    psycopg.errors.UndefinedColumn,
-    psycopg.errors.UndefinedFunction,
-    psycopg.errors.InvalidParameterValue,
-)
 Command = Callable[[argparse.Namespace], int]
 
 
@@ -49,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(problem.message)
     except (psycopg.OperationalError, PoolTimeout) as problem:
         return _fail(f"The database does not answer: {_first_line(problem)}. Check DATABASE_URL.")
-    except _NOT_MIGRATED as problem:
+    except trouble.NOT_MIGRATED as problem:
         return _fail(
             f"The database lacks what this version needs: {_first_line(problem)}. Run `portal migrate`."
         )

@@ -17,6 +17,7 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.middleware import AsyncCallNext
 from psycopg_pool import PoolTimeout
 
+from portal.db import trouble
 from portal.jobs import queue, tasks
 from portal.jobs import schedule as _schedule  # noqa: F401 - importing it puts the schedule on the queue
 
@@ -41,7 +42,7 @@ _TROUBLE = (ConnectorException, PoolTimeout, psycopg.Error, OSError)
 
 
 def run(services: "Services") -> None:
-    """Work until SIGTERM or SIGINT."""
+    """Work until SIGTERM or SIGINT. Raises one of trouble.NOT_MIGRATED where there is nothing to work on."""
     asyncio.run(_run(services))
 
 
@@ -63,6 +64,8 @@ async def _run(services: "Services") -> None:
         error = "stopped by itself"
         try:
             await _work(services, stop)
+        except trouble.NOT_MIGRATED:
+            raise  # no waiting helps
         except _TROUBLE as problem:
             error = type(problem).__name__
         if not stop.is_set():
@@ -107,7 +110,7 @@ async def _until_asked(app: App, services: "Services", stop: asyncio.Event) -> N
 
 
 async def outlast(call_next: AsyncCallNext, context: JobContext, _worker: Any) -> Any:
-    """Begin a job again that found no connection while the pool makes new ones (JOB-04).
+    """Begin a job again that lost its connection, or found none while the pool makes new ones (JOB-04).
 
     Without it what it was for would wait for the next scan, minutes later. Tasks find for themselves what
     there is to do, so one that had begun loses nothing.
@@ -115,8 +118,8 @@ async def outlast(call_next: AsyncCallNext, context: JobContext, _worker: Any) -
     for pause in PAUSES_WITHOUT_DATABASE:
         try:
             return await call_next()
-        except PoolTimeout:
-            if context.should_abort():
+        except psycopg.OperationalError as problem:
+            if context.should_abort() or not trouble.is_lost(problem):
                 raise
             await asyncio.sleep(pause)
     return await call_next()

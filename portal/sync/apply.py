@@ -5,13 +5,15 @@ that began after a delivery arrived is not repeated (WH-08). Related objects are
 about the first one changed, or if we have never seen them.
 """
 
+import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import structlog
 
 from portal import activity, clock
-from portal.db import transaction
+from portal.db import transaction, trouble
 from portal.db.transaction import Conn
 from portal.errors import Unavailable
 from portal.mail import dunning
@@ -30,6 +32,8 @@ log = structlog.get_logger()
 # A chain of consequences ends by itself (nothing changed); this bounds a strange one.
 MOST_READS = 40
 WORKER_PATIENCE = 30.0
+# Between tries to give rows back when the connection was lost; the pool waits two seconds for one each time.
+PAUSES_WITHOUT_DATABASE = (0.0, 1.0, 2.0, 4.0)
 # When the day's calls run short, an object is read for deliveries at most so often.
 GATHER = timedelta(minutes=5)
 
@@ -45,16 +49,37 @@ def apply(services: "Services", subject: Subject) -> datetime | None:
     if taken is None:
         return None
     try:
-        effect = _read_all(services, taken)
+        _work_off(services, taken)
     except Unavailable as problem:
         return _failed(services, taken, problem, poisonous=False)
-    except Exception as problem:  # noqa: BLE001 - whatever it is, it must not stop other objects (WH-11)
+    except Exception as problem:
+        if trouble.is_lost(problem):
+            # Neither the object nor Zoho had a part in it: whoever begins the job again finds the rows.
+            _give_back(services, taken)
+            raise
         log.warning("apply failed", subject=subject.lock, error=repr(problem))
+        # Whatever it is, it must not stop other objects (WH-11).
         return _failed(services, taken, problem, poisonous=True)
+    return None
+
+
+def _work_off(services: "Services", taken: Claim) -> None:
+    effect = _read_all(services, taken)
     with transaction.as_worker(services.pool) as conn:
         _follow_notices(conn, taken)
         inbox.mark_applied(conn, taken, effect)
-    return None
+
+
+def _give_back(services: "Services", taken: Claim) -> None:
+    """Give the rows back over a new connection; without one their claim ends by itself (inbox.HOLD)."""
+    for pause in PAUSES_WITHOUT_DATABASE:
+        time.sleep(pause)
+        try:
+            with transaction.as_worker(services.pool) as conn:
+                inbox.give_back(conn, taken)
+        except psycopg.OperationalError:
+            continue
+        return
 
 
 def _better_together(services: "Services", conn: Conn, subject: Subject) -> datetime | None:

@@ -63,6 +63,10 @@ _APPLIED = """
 update billing.inbox set state = 'applied', applied_at = %(now)s, effect = %(effect)s, last_error = ''
 where id = any(%(ids)s)
 """
+_GIVE_BACK = """
+update billing.inbox set state = 'pending', attempts = attempts - 1, next_attempt_at = %(now)s
+where id = any(%(ids)s) and state = 'applying'
+"""
 _FAILED = """
 update billing.inbox
 set state = %(state)s, next_attempt_at = %(next)s, last_error = %(error)s, attempts = %(attempts)s
@@ -181,6 +185,11 @@ def claim(conn: Conn, subject: Subject) -> Claim | None:
 def put_off(conn: Conn, subject: Subject, until: datetime) -> None:
     """Let the rows of the object that are due wait, so that one read does for them and those to come."""
     conn.execute(_PUT_OFF, subject.as_dict() | {"now": clock.now(), "until": until})
+
+
+def give_back(conn: Conn, taken: Claim) -> None:
+    """Let others have the rows at once, as if they had not been claimed."""
+    conn.execute(_GIVE_BACK, {"ids": [row["id"] for row in taken.rows], "now": clock.now()})
 
 
 def mark_applied(conn: Conn, taken: Claim, effect: dict[str, Any]) -> None:

@@ -178,6 +178,8 @@ class Connection:
 
     def with_code(self, code: str, organization_id: str = "") -> Connected | Choice:
         """Connect with a code from the API console (self client): no redirect address, no verifier."""
+        with transaction.as_worker(self._pool) as conn:
+            find_connection(conn)  # the code is good once: see first whether what it brings can be kept
         grant = self._accounts.exchange(code)
         found = self._organizations_of(grant)
         if len(found) > 1 and not organization_id and not self._settings.zoho_organization_id:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
 from portal import clock
@@ -92,6 +93,32 @@ def test_wh_08_a_delivery_that_came_before_the_last_read_needs_no_other(
     apply.apply(services, subject)
 
     assert reads_of(sandbox, subject.zoho_id) == asked
+
+
+@pytest.mark.parametrize("step", ["_read_all", "_follow_notices"])
+def test_job_04_a_connection_that_is_lost_halfway_holds_no_row(
+    services: Services, sandbox: Sandbox, conn: Any, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The job begins again in a second (worker.outlast); its rows would wait for minutes."""
+    subject = some_subscription(sandbox)
+    deliver(services, subject, "e1")
+    work, killed = getattr(apply, step), []
+
+    def lose(*given: Any) -> Any:
+        if not killed:
+            killed.append(step)
+            with transaction.as_worker(services.pool) as tx:
+                conn.execute("select pg_terminate_backend(%s, 5000)", [tx.info.backend_pid])
+                tx.execute("select 1")
+        return work(*given)
+
+    monkeypatch.setattr(apply, step, lose)
+    with pytest.raises(psycopg.OperationalError):
+        apply.apply(services, subject)
+
+    assert apply.apply(services, subject) is None
+    row = conn.execute("select state, attempts from billing.inbox").fetchone()
+    assert (row["state"], row["attempts"]) == ("applied", 1)
 
 
 def test_late_in_a_day_of_many_calls_deliveries_are_gathered_api_03(

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 from croniter import croniter
 from psycopg_pool import PoolTimeout
@@ -180,7 +181,13 @@ def finished(work: Coroutine[Any, Any, Any]) -> Any:
         return thread.submit(asyncio.run, work).result()
 
 
-def test_job_04_a_job_that_finds_no_connection_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
+LOST = (PoolTimeout, psycopg.OperationalError("gone"), psycopg.errors.AdminShutdown("farewell"))
+
+
+@pytest.mark.parametrize("lost", LOST, ids=repr)
+def test_job_04_a_job_that_finds_no_connection_begins_again(
+    monkeypatch: pytest.MonkeyPatch, lost: Exception
+) -> None:
     monkeypatch.setattr(worker, "PAUSES_WITHOUT_DATABASE", (0.0, 0.0))
     context: Any = SimpleNamespace(should_abort=lambda: False)
     tried: list[str] = []
@@ -188,18 +195,31 @@ def test_job_04_a_job_that_finds_no_connection_begins_again(monkeypatch: pytest.
     async def job(lacks: int) -> str:
         tried.append("once")
         if len(tried) <= lacks:
-            raise PoolTimeout
+            raise lost
         return "done"
 
     assert finished(worker.outlast(partial(job, 2), context, None)) == "done"
     assert len(tried) == 3
-    with pytest.raises(PoolTimeout):
+    with pytest.raises(psycopg.OperationalError):
         finished(worker.outlast(partial(job, 9), context, None))
     assert len(tried) == 6
     context.should_abort = lambda: True
-    with pytest.raises(PoolTimeout):
+    with pytest.raises(psycopg.OperationalError):
         finished(worker.outlast(partial(job, 9), context, None))
     assert len(tried) == 7
+
+
+def test_job_04_what_the_database_refuses_is_not_asked_again() -> None:
+    context: Any = SimpleNamespace(should_abort=lambda: False)
+    tried: list[str] = []
+
+    async def job() -> None:
+        tried.append("once")
+        raise psycopg.errors.QueryCanceled("statement timeout")
+
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        finished(worker.outlast(job, context, None))
+    assert tried == ["once"]
 
 
 def test_job_04_the_worker_outlives_the_loss_of_all_its_connections(

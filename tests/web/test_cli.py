@@ -25,6 +25,8 @@ COMMANDS = (
     ["replay"],
     ["rebuild"],
     ["rotate-keys"],
+    ["worker"],
+    ["zoho", "connect", "--code=1"],
     ["doctor"],
 )
 
