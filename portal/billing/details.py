@@ -29,6 +29,23 @@ def present(customer: Mapping[str, Any], organization_country: str) -> dict[str,
     }
 
 
+def billed_to(raw: Mapping[str, Any]) -> list[str]:
+    """Return the name and address that Zoho has written on an invoice, by lines; empty ones are left out."""
+    address = raw.get("billing_address")
+    given = address if isinstance(address, Mapping) else {}
+    name = {part: str(given.get(part) or "").strip() for part in (*_ADDRESS, "zipcode")}
+    code, town = name["zip"] or name["zipcode"], name["city"]
+    # where there are states they stand between town and code; elsewhere the code comes first
+    place = f"{town}, {name['state']} {code}" if town and name["state"] else f"{code} {town} {name['state']}"
+    lines = [
+        str(raw.get("customer_name") or ""),
+        *(name[part] for part in ("attention", "street", "street2")),
+        " ".join(place.split()),
+        name["country"],
+    ]
+    return [line for line in lines if line]
+
+
 def request(
     wanted: Mapping[str, str], customer: Mapping[str, Any], organization_country: str
 ) -> dict[str, Any]:

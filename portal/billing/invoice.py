@@ -30,15 +30,19 @@ def sums(invoice: Mapping[str, Any]) -> Sums:
     discount, tax = invoice["discount_total"] or _NOTHING, invoice["tax_total"] or _NOTHING
     taxes = _taxes(invoice, tax)
     minus = [("Discount", -discount)] if discount else []
-    before = [("Lines", sub_total)] if minus or taxes else []
+    before = [("Subtotal", sub_total)] if minus or taxes else []
     if sub_total - discount + tax == total:
         return [*before, *minus, *taxes]
     if sub_total + tax == total:
-        return [("Lines, discount taken off" if discount else "Lines", sub_total), *taxes] if before else []
+        return (
+            [("Subtotal, discount taken off" if discount else "Subtotal", sub_total), *taxes]
+            if before
+            else []
+        )
     if sub_total - discount == total:
         return [*before, *minus, *((f"{name}, included", amount) for name, amount in taxes)]
     rest = total - (sub_total - discount + tax)
-    return [("Lines", sub_total), *minus, *taxes, ("Other adjustments", rest)]
+    return [("Subtotal", sub_total), *minus, *taxes, ("Other adjustments", rest)]
 
 
 def _taxes(invoice: Mapping[str, Any], tax: Decimal) -> Sums:

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from werkzeug.wrappers import Response
 
+from portal.billing.details import billed_to
 from portal.billing.invoice import sums
 from portal.invoices import csv_export, pdf
 from portal.invoices.choosing import FILTERS, ORDERS, STANDINGS, address, chosen
@@ -62,6 +63,7 @@ def show(invoice_id: UUID) -> Response:
         place="invoices",
         invoice=invoice,
         sums=sums(invoice),
+        billed_to=billed_to(invoice["raw"]),
         may_pay=account.role != "viewer" and is_payable(invoice) and not how.is_zoho_away,
         **frame(how),
         **freshness(invoice["synced_at"], situation=how),

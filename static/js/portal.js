@@ -4,9 +4,12 @@
   // HX-03: CSP does not stop injected hx-* attributes, so only elements that carry a stamp which the
   // server made for this very response may send. Markup that came in with somebody's data has none.
   const stamps = new Set([document.currentScript.nonce]);
-  const say = (text) => {
+  // What is said aloud is for ears; what went wrong (tone) is for everybody and stands in sight.
+  const say = (text, tone) => {
     const place = document.getElementById("spoken");
-    if (place) place.textContent = text;
+    place.textContent = text;
+    if (tone) place.dataset.tone = tone;
+    else delete place.dataset.tone;
   };
 
   document.addEventListener("htmx:configRequest", (event) => {
@@ -25,9 +28,15 @@
     if (requestConfig.verb === "get" && !("quiet" in requestConfig.elt.dataset)) location.assign(pathInfo.finalRequestPath);
     else say("That did not work. Nothing was changed; reload the page and try again.");
   });
-  document.addEventListener("htmx:sendError", () => {
-    say("There is no connection. Nothing was changed; try again in a moment.");
-  });
+  // A part that asks by itself will ask again; a person who clicked is told.
+  for (const [name, text] of [
+    ["htmx:sendError", "There is no connection. Nothing was changed; try again in a moment."],
+    ["htmx:timeout", "There was no answer in time. Nothing was changed; try again in a moment."],
+  ]) {
+    document.addEventListener(name, (event) => {
+      if (!("quiet" in event.detail.elt.dataset)) say(text, "bad");
+    });
+  }
 
   // A part that waits (ui.waiting) asks every few seconds. As long as it says the same nothing is touched,
   // so focus stays where it is; when it says something else the whole page does, its heading included.
@@ -44,7 +53,7 @@
     // The target itself may have been replaced: look again at what stands in its place.
     const place = document.getElementById(event.detail.target.id);
     const told = place && place.querySelector("[data-say]");
-    if (told) say(told.textContent.trim().replace(/\s+/g, " "));
+    say(told ? told.textContent.trim().replace(/\s+/g, " ") : "");
   });
 
   // A form is sent once; Back brings the button to life again.

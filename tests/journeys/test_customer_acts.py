@@ -125,13 +125,13 @@ def test_ways_to_pay_are_added_chosen_updated_and_removed(somebody: Callable[[st
     who.follow("Team monthly")
     who.page.get_by_label("ending 4444").check()
     who.tab.assert_clean()
-    who.press("Use this")
+    who.press("Pay with this")
     who.expect("The subscription is charged to the chosen card from now on.")
     assert who.subscription()["card"]["last_four_digits"] == "4444"
 
     who.follow("Change how it is paid")
     who.page.get_by_label("Another card or bank account").check()
-    who.press("Use this")
+    who.press("Pay with this")
     who.enter_card("378282246310005")
     who.expect("Done: confirmed by Zoho")
     assert who.subscription()["card"]["last_four_digits"] == "0005"
@@ -411,7 +411,7 @@ def test_zoho_away_is_said_on_every_page_and_acts_are_closed(both: list[Someone]
             own_subscription(who)
             who.follow("Change how it is paid")
             who.page.get_by_label("ending 1111").check()
-            who.press("Use this")
+            who.press("Pay with this")
             who.expect("checking whether it went through")
         for who in both:
             who.expect_at("/", "The billing system is not answering right now.")

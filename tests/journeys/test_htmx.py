@@ -188,6 +188,25 @@ def test_a_refusal_is_shown_and_not_swallowed(tab: Tab, portal: str) -> None:
     assert "not possible right now" in tab.page.get_by_role("heading", level=1).inner_text()
 
 
+def test_a_click_without_a_connection_is_answered_in_sight(tab: Tab, portal: str) -> None:
+    """HX-07: a reader of the screen sees what a screen reader says, until the next click works."""
+    tab.page.goto(f"{portal}/invoices")
+    tab.page.route("**/invoices?*", lambda route: route.abort())
+    tab.page.get_by_role("link", name="Next page").click()
+    told = tab.page.get_by_text("There is no connection. Nothing was changed")
+    expect(told).to_have_css("position", "fixed")
+    expect(told).not_to_have_css("clip-path", "inset(50%)")
+    assert tab.axe() == []
+    tab.complaints.clear()  # the browser reports the lost request, as it should
+
+    tab.page.unroute("**/invoices?*")
+    tab.page.get_by_role("link", name="Next page").click()
+
+    tab.page.wait_for_url("**page=*")
+    expect(tab.page.locator("#spoken")).not_to_have_attribute("data-tone", "bad")
+    tab.assert_clean()
+
+
 def test_what_changed_is_told_to_a_screen_reader(tab: Tab, portal: str) -> None:
     tab.page.goto(f"{portal}/invoices")
 
@@ -277,8 +296,14 @@ def test_list_filter_and_menu_work_with_and_without_javascript(
 
 def test_a_page_prints_without_the_frame(tab: Tab, portal: str) -> None:
     tab.page.goto(f"{portal}/invoices")
+    tab.page.locator("tbody th a").first.click()
+    tab.page.wait_for_url("**/invoices/*")
     tab.page.emulate_media(media="print")
+    assert tab.page.get_by_role("heading", level=1).is_visible()
+    assert not tab.page.get_by_text("Download as PDF").is_visible()
+    assert not tab.page.get_by_text("All invoices").is_visible()
 
+    tab.page.goto(f"{portal}/invoices")
     assert tab.page.get_by_role("heading", level=1).is_visible()
     assert tab.page.locator("table").is_visible()
     assert not tab.page.locator("form.filters").is_visible()
@@ -286,9 +311,12 @@ def test_a_page_prints_without_the_frame(tab: Tab, portal: str) -> None:
 
 
 def test_at_double_size_nothing_is_cut_off(browser: Browser, portal: str, member: Member) -> None:
-    """200 % zoom of a 1280 px window is a 640 px one."""
+    """200 % zoom of a 1280 px window is a 640 px one, 400 % one of 320 px."""
     with chromium.visitor(browser, viewport={"width": 640, "height": 450}) as tab:
         tab.page.context.add_cookies([{"name": "session", "value": member.cookie, "url": portal}])
         for path in ("/", "/invoices", "/payment-methods", "/subscriptions"):
             tab.page.goto(portal + path)
             tab.assert_clean()
+            tab.page.set_viewport_size({"width": 320, "height": 225})
+            assert tab.page.evaluate(chromium.TOO_WIDE) <= 0, path
+            tab.page.set_viewport_size({"width": 640, "height": 450})

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.billing import declines, invoice, payment_method, statuses, subscription
+from portal.billing import declines, details, invoice, payment_method, statuses, subscription
 from portal.errors import Refused
 from portal.web import paging
 
@@ -118,17 +118,17 @@ def test_the_sums_lead_to_the_total_in_every_reading_of_zoho() -> None:
     tax, off = Decimal("5.28"), Decimal(10)
     assert sums_of() == []
     assert sums_of(sub_total=None) == []
-    assert sums_of(tax_total=tax, total=Decimal("69.28")) == [("Lines", Decimal(64)), ("Tax", tax)]
+    assert sums_of(tax_total=tax, total=Decimal("69.28")) == [("Subtotal", Decimal(64)), ("Tax", tax)]
     assert sums_of(discount_total=off, tax_total=tax, total=Decimal("59.28")) == [
-        ("Lines", Decimal(64)),
+        ("Subtotal", Decimal(64)),
         ("Discount", -off),
         ("Tax", tax),
     ]
     assert sums_of(discount_total=off, tax_total=tax, total=Decimal("69.28"))[0] == (
-        "Lines, discount taken off",
+        "Subtotal, discount taken off",
         Decimal(64),
     )
-    assert sums_of(tax_total=tax) == [("Lines", Decimal(64)), ("Tax, included", tax)]
+    assert sums_of(tax_total=tax) == [("Subtotal", Decimal(64)), ("Tax, included", tax)]
     assert sums_of(total=Decimal(65))[-1] == ("Other adjustments", Decimal(1))
 
 
@@ -136,11 +136,14 @@ def test_taxes_are_named_only_when_their_sum_is_the_tax() -> None:
     raw = {"taxes": [{"tax_name": "State", "tax_amount": "3.28"}, {"tax_name": "City", "tax_amount": 2}]}
     total = Decimal("69.28")
     assert [name for name, _ in sums_of(tax_total=Decimal("5.28"), total=total, raw=raw)] == [
-        "Lines",
+        "Subtotal",
         "State",
         "City",
     ]
-    assert [name for name, _ in sums_of(tax_total=Decimal(5), total=Decimal(69), raw=raw)] == ["Lines", "Tax"]
+    assert [name for name, _ in sums_of(tax_total=Decimal(5), total=Decimal(69), raw=raw)] == [
+        "Subtotal",
+        "Tax",
+    ]
 
 
 def test_an_unknown_status_promises_nothing() -> None:
@@ -165,3 +168,19 @@ def test_no_text_in_the_address_breaks_a_cursor(text: str) -> None:
 def test_a_cursor_survives_the_address(direction: Any, value: str | None) -> None:
     cursor = paging.Cursor(direction, value, uuid4())
     assert paging.parse(str(cursor)) == cursor
+
+
+@pytest.mark.parametrize(
+    ("address", "lines"),
+    [
+        ({"street": "Hauptstr. 1", "city": "Aachen", "zip": "52062", "country": "Germany"}, 3),
+        ({"city": "Boston", "state": "MA"}, 1),
+        ({"zip": "02101", "attention": None}, 1),
+        ("somewhere", 0),
+        (None, 0),
+    ],
+)
+def test_what_zoho_leaves_out_of_an_address_leaves_no_trace(address: Any, lines: int) -> None:
+    told = details.billed_to({"billing_address": address})
+    assert len(told) == lines
+    assert all(line == line.strip(" ,") for line in told)

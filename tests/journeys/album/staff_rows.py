@@ -117,8 +117,8 @@ def _differences(world: World, run: Row) -> None:
             "object_zoho_id": f"512000000{number:05}",
             "likely_cause": cause,
         }
-        for days in range(0, 14, number + 2):
-            repaired = {"repaired_at": world.now} if days else {}
+        for days in range(number, 14, len(found)):
+            repaired = {"repaired_at": world.now} if days >= len(found) else {}
             at = world.now - timedelta(days=days, hours=1)
             for field, ours, theirs in fields:
                 values = {"field": field, "ours": ours, "theirs": theirs, **repaired}

@@ -167,11 +167,25 @@ def test_lines_taxes_credits_and_payments_are_listed(world: World, as_member: Si
     page = as_member(member).get(f"/invoices/{row['id']}")
 
     assert page.shows("Calls $0.0025 6,000 $15.00")
-    assert page.shows("Lines $64.00 Sales tax (8.25%) $5.28 Total $69.28")
+    assert page.shows("Subtotal $64.00 Sales tax (8.25%) $5.28 Total $69.28")
     assert page.shows("Charged automatically, ending 4242")
     assert page.shows("$3.00 of this payment was paid back.")
     assert page.shows("It failed because the card has expired.")
     assert page.shows("Credit note CN-1")
+
+
+def test_an_invoice_says_whom_it_was_written_to(world: World, as_member: SignIn) -> None:
+    """As Zoho wrote it, whichever name it gives the code, and nothing where it wrote nothing."""
+    member = world.member()
+    address = {"street": "1 Main Street", "city": "Boston", "state": "MA", "zipcode": "02101", "fax": ""}
+    raw = {"customer_name": "Ada <Lovelace>", "billing_address": address}
+    row, bare = world.invoice(member, raw=raw), world.invoice(member)
+    visitor = as_member(member)
+
+    assert visitor.get(f"/invoices/{row['id']}").shows(
+        "Billed to Ada <Lovelace> 1 Main Street Boston, MA 02101"
+    )
+    assert not visitor.get(f"/invoices/{bare['id']}").shows("Billed to")
 
 
 def test_an_invoice_whose_lines_are_not_read_yet_says_so(world: World, as_member: SignIn) -> None:
