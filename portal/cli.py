@@ -40,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command(options)
     except PortalError as problem:
         return _fail(problem.message)
+    except psycopg.errors.LockNotAvailable:
+        return _fail("Somebody uses what has to change. The rest was done; run it again in a moment.")
     except (psycopg.OperationalError, PoolTimeout) as problem:
         return _fail(f"The database does not answer: {_first_line(problem)}. Check DATABASE_URL.")
     except trouble.NOT_MIGRATED as problem:
@@ -70,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     reconcile.add_argument(
         "--accept-deletions", action="store_true", help="believe Zoho even when much is missing there"
     )
-    replay = _add(commands, "replay", _replay, "apply stored events again")
+    replay = _add(commands, "replay", _replay, "apply again the events that failed or were given up")
     replay.add_argument("--days", type=int, default=7, help="how far back (default 7)")
     replay.add_argument("--all", action="store_true", help="also what was applied already")
     replay.add_argument("--id", default="", help="only this object or event, by Zoho's id")

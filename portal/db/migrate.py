@@ -60,12 +60,24 @@ def _apply_files(url: str) -> list[str]:
         with backend.transaction():
             backend.execute(_PATIENCE)
         with backend.lock():
-            missing = backend.to_apply(_migrations())
-            names = [migration.id for migration in missing]
-            backend.apply_migrations(missing)
-        return names
+            missing = list(backend.to_apply(_migrations()))
+            for migration in missing:
+                _apply_file(backend, migration)
+        return [migration.id for migration in missing]
     finally:
         backend.connection.close()
+
+
+def _apply_file(backend: yoyo.backends.DatabaseBackend, migration: yoyo.migrations.Migration) -> None:
+    """Apply one file and note it, in one transaction.
+
+    yoyo's own way applies on a second connection, which knows nothing of our patience, and notes it
+    afterwards: who died in between could never migrate again. It also wants the name of the system's user,
+    and a container may run as a number that has none.
+    """
+    with backend.transaction():
+        migration.process_steps(backend, "apply")
+        backend.mark_one(migration, log=False)
 
 
 def _migrations() -> yoyo.migrations.MigrationList:
