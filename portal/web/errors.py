@@ -11,7 +11,7 @@ import psycopg
 import structlog
 from flask import Flask, Response, g, make_response, render_template, request
 from psycopg_pool import PoolTimeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from portal.errors import Conflict, NotFound, PortalError, Refused, Unavailable
 from portal.zoho.errors import ZohoError
@@ -148,15 +148,17 @@ def error_page(status: int, text: str = "") -> Response:
         "act": words.act,
         "href": words.href,
     }
-    response = make_response(_render(context, is_broken=status >= _SERVER_SIDE), status)
+    # Under a name that is not ours no address can be built, and who scans the internet must not fill the log.
+    has_no_address = isinstance(request.routing_exception, SecurityError)
+    response = make_response(_render(context, is_bare=has_no_address or status >= _SERVER_SIDE), status)
     if status in (429, 503):
         response.headers["Retry-After"] = _RETRY_SECONDS
     return response
 
 
-def _render(context: dict[str, str], *, is_broken: bool) -> str:
+def _render(context: dict[str, str], *, is_bare: bool) -> str:
     g.setdefault("nonce", "")
-    if is_broken:
+    if is_bare:
         return render_template("errors/bare.html", **context)
     try:
         return render_template("errors/error.html", **context)

@@ -10,6 +10,7 @@ from psycopg_pool import PoolTimeout
 from portal.errors import Conflict, NotFound, Refused, Unavailable
 from portal.web import errors, guard
 from portal.zoho import errors as zoho_errors
+from tests.harness.logs import listen
 from tests.visitor import Page, Visitor
 
 CALM = (
@@ -85,7 +86,13 @@ def test_a_refusal_says_its_own_sentence(
     assert raising(app, monkeypatch, Refused("Choose a plan first."), 422).shows("Choose a plan first.")
 
 
-def test_a_wrong_method_and_a_wrong_host(app: Flask, database_url: str) -> None:
+def test_a_wrong_method_and_a_wrong_host(
+    app: Flask, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = listen(monkeypatch, errors)
     visitor = Visitor(app)
     assert visitor._open("PUT", "/theme", status=405).heading == "This page does not work that way"
-    assert visitor.client.get("/sign-in", base_url="http://evil.example").status_code == 400
+    answer = visitor.client.get("/sign-in", base_url="http://evil.example")
+    assert answer.status_code == 400
+    assert "We could not read that request" in answer.get_data(as_text=True)
+    assert heard == [], "whoever scans addresses would fill the log with tracebacks"
