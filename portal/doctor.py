@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from uuid import uuid4
 
+import psycopg
 import requests
 
 from portal import clock
@@ -18,6 +19,8 @@ from portal.config import Settings
 from portal.db import soundness, transaction, vault
 from portal.db.soundness import Finding, Verdict
 from portal.errors import PortalError
+from portal.jobs import queue
+from portal.people import tokens
 from portal.services import Services
 
 MARKS: dict[Verdict, str] = {"ok": "ok   ", "look": "look ", "bad": "BAD  "}
@@ -27,6 +30,7 @@ HTTP_TIMEOUT = (3.0, 10.0)
 
 _LAST_BEAT = "select max(last_heartbeat) as at from jobs.procrastinate_workers"
 _FORGET = "delete from billing.inbox where event_id = %s"
+_SCHEMAS = "select current_setting('search_path')"
 _STORED = "select count(*) as n from billing.inbox where event_id = %s"
 
 
@@ -54,7 +58,7 @@ def examine(services: Services) -> list[Finding]:
     findings += database
     if any(finding.verdict == "bad" for finding in database):
         return findings
-    for check in (_identity, _zoho, _webhook, _mail, _worker):
+    for check in (_identity, _zoho, _webhook, _mail, _queue, _worker):
         findings += check(services)
     return findings
 
@@ -117,20 +121,28 @@ def _webhook(services: Services) -> list[Finding]:
 
 def _identity(services: Services) -> list[Finding]:
     """Whether the identity provider answers, and whether it can be told whose address it is (SB-09)."""
-    address = f"{services.settings.supabase_url}/auth/v1/health"
-    key = services.settings.supabase_publishable_key.get_secret_value()
+    address = f"{services.settings.supabase_url}/auth/v1"
     try:
-        answer = requests.get(address, headers={"apikey": key}, timeout=HTTP_TIMEOUT, allow_redirects=False)
-    except requests.RequestException as problem:
-        return [Finding("identity", "bad", f"{address} cannot be reached: {type(problem).__name__}.")]
+        answer = _ask_provider(services, f"{address}/health")
+        keys = _ask_provider(services, f"{address}/.well-known/jwks.json").json().get("keys", [])
+    except (requests.RequestException, ValueError, AttributeError) as problem:
+        return [Finding("identity", "bad", f"{address} cannot be asked: {type(problem).__name__}.")]
     if answer.status_code != requests.codes.ok:
         return [
             Finding("identity", "bad", f"{address} answers {answer.status_code}. Check the Supabase keys.")
         ]
+    if not any(tokens.is_usable(key) for key in keys):
+        text = "it signs with no ES256 key, so nobody can sign in. Make an ECC (P-256) signing key there."
+        return [Finding("identity", "bad", text)]
     if not services.settings.supabase_secret_key.get_secret_value():
         text = "SUPABASE_SECRET_KEY is not set: its rate limits see all your customers as one address."
         return [Finding("identity", "look", text)]
     return [Finding("identity", "ok", "answers; customers' own addresses are sent along")]
+
+
+def _ask_provider(services: Services, address: str) -> requests.Response:
+    key = services.settings.supabase_publishable_key.get_secret_value()
+    return requests.get(address, headers={"apikey": key}, timeout=HTTP_TIMEOUT, allow_redirects=False)
 
 
 def _mail(services: Services) -> list[Finding]:
@@ -139,6 +151,22 @@ def _mail(services: Services) -> list[Finding]:
     except PortalError as problem:
         return [Finding("mail", "bad", f"{problem.message} Check SMTP_URL.")]
     return [Finding("mail", "ok", f"the server answers; mails come from {services.settings.mail_from}")]
+
+
+def _queue(services: Services) -> list[Finding]:
+    return list(queue_of(services.settings.database_url.get_secret_value()))
+
+
+def queue_of(url: str) -> Iterator[Finding]:
+    """Say so where no worker could work: it says its schemas as it connects, and listens."""
+    try:
+        with psycopg.connect(url, options=queue.OPTIONS, connect_timeout=5) as conn:
+            row = conn.execute(_SCHEMAS).fetchone()
+    except psycopg.OperationalError:
+        row = None
+    if not row or not row[0].startswith("jobs"):
+        text = "no worker can work through this address. Give it the direct one or a pooler in session mode."
+        yield Finding("queue", "look", text)
 
 
 def _worker(services: Services) -> list[Finding]:

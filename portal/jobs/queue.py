@@ -19,6 +19,8 @@ from portal.db.transaction import Conn
 app = App(connector=PsycopgConnector(), import_paths=["portal.jobs.tasks"])
 
 LOW = -10
+# How the worker connects. A pooler in transaction mode refuses this or forgets it; `portal doctor` looks.
+OPTIONS = "-c search_path=jobs,billing -c statement_timeout=60000"
 
 # Migration 0090: a job that waits already is no error.
 _DEFER = "select billing.defer_jobs(%(jobs)s) as added"
@@ -60,13 +62,12 @@ def defer(conn: Conn, task: Task[Any, Any, Any], **how: Any) -> bool:
 
 
 def connector(database_url: str) -> PsycopgConnector:
-    """Return connections of the worker's own (LISTEN needs them in session mode)."""
+    """Return connections of the worker's own: in session mode, because it listens on them."""
     # As the tables' owner: under row-level security Postgres hides which key was taken, and procrastinate
     # reads that out of the error.
-    options = "-c search_path=jobs,billing -c statement_timeout=60000"
     return PsycopgConnector(
         conninfo=database_url,
-        kwargs={"options": options, "application_name": "portal-queue", "prepare_threshold": None},
+        kwargs={"options": OPTIONS, "application_name": "portal-queue", "prepare_threshold": None},
         min_size=1,
         max_size=3,
     )

@@ -81,7 +81,7 @@ class KeySet:
             answer = self.fetch()
         except (httpx.HTTPError, ValueError):
             return
-        keys = {key["kid"]: key for key in answer.get("keys", []) if _usable(key)}
+        keys = {key["kid"]: key for key in answer.get("keys", []) if is_usable(key)}
         if keys:
             self.keys = {kid: jwt.PyJWK.from_dict(key) for kid, key in keys.items()}
             self.fetched_at = self.asked_at
@@ -138,7 +138,8 @@ def _check_times(found: dict[str, Any]) -> None:
         raise TokenRefused
 
 
-def _usable(key: Any) -> bool:
+def is_usable(key: Any) -> bool:
+    """Say whether we believe what is signed with this key of the provider's."""
     if not isinstance(key, dict) or not key.get("kid"):
         return False
     return bool(key.get("kty") == "EC" and key.get("crv") == "P-256")

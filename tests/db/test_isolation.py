@@ -21,6 +21,7 @@ import psycopg
 import pytest
 from psycopg import errors, sql
 
+from portal import doctor
 from portal.db.pool import open_pool
 from portal.db.transaction import as_member, as_staff, as_web
 from tests.db.strangers import Conn, Table, fill, tables, value_for
@@ -247,6 +248,15 @@ def test_two_people_behind_a_transaction_pooler_never_mix(
             assert left in ({"role": "none", "claims": ""}, {"role": "none", "claims": None})
         finally:
             pool.close()
+
+
+def test_the_doctor_knows_an_address_that_is_no_use_to_the_worker(
+    worker_database: str, tmp_path: Path
+) -> None:
+    """R10: a worker says its schemas as it connects; behind a transaction pooler nobody hears that."""
+    with pgbouncer(worker_database, tmp_path) as url:
+        assert [finding.verdict for finding in doctor.queue_of(url)] == ["look"]
+    assert list(doctor.queue_of(worker_database)) == []
 
 
 def take_turns(pool: Pool, two: Two, *, threads: int, each: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -11,8 +12,9 @@ import yoyo
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from portal.db import migrate
+from portal.db import embedded, migrate
 from tests.harness.database import with_database
+from tests.harness.worlds import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,3 +69,32 @@ def test_a_file_that_waits_for_a_busy_table_gives_up(
         conn.execute("lock table billing.accounts in access share mode")
         with pytest.raises(psycopg.errors.LockNotAvailable):
             migrate.apply(database_url)
+
+
+@pytest.mark.slow
+def test_a_dump_comes_back_as_the_runbook_says(
+    database_url: str, conn: Any, empty: str, tmp_path: Path
+) -> None:
+    """With its roles' rights and row-level security, which a dump holds, and its roles, which it does not."""
+    World(conn).member()
+    dump = tmp_path / "portal.dump"
+    schemas = [f"--schema={name}" for name in ("billing", "jobs", "portal_migrations")]
+    run("pg_dump", "--format=custom", *schemas, f"--file={dump}", database_url)
+
+    migrate.apply(empty)
+    with psycopg.connect(empty) as fresh:
+        fresh.execute("drop schema billing, jobs, portal_migrations cascade")
+    run("pg_restore", "--no-owner", "--single-transaction", f"--dbname={empty}", str(dump))
+
+    assert migrate.apply(empty) == []
+    told = [
+        run("pg_dump", "--schema-only", "--restrict-key=x", *schemas, url) for url in (database_url, empty)
+    ]
+    assert told[0] == told[1]
+    with psycopg.connect(empty, row_factory=dict_row) as fresh:
+        assert fresh.execute("select count(*) as n from billing.members").fetchone() == {"n": 1}
+
+
+def run(program: str, *arguments: str) -> str:
+    command = [str(embedded.binaries() / program), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout

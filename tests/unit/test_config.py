@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from portal import config, doctor
@@ -97,6 +99,26 @@ def test_keys_may_lie_in_the_vault(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (RIGHT | {"ENCRYPTION_KEYS": "", "SECRETS_BACKEND": "vault"}).items():
         monkeypatch.setenv(name, value)
     assert config.load().encryption_keys == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "verdict"),
+    [
+        ([{"kid": "a", "kty": "EC", "crv": "P-256"}], "look"),  # as far as keys go, all is well
+        ([{"kid": "a", "kty": "RSA"}], "bad"),
+        ([], "bad"),
+    ],
+)
+def test_sb_06_the_doctor_names_a_project_whose_tokens_we_would_not_believe(
+    monkeypatch: pytest.MonkeyPatch, keys: list[dict[str, str]], verdict: str
+) -> None:
+    """A project with the older shared secret: everybody's sign-in failed, and nothing said why."""
+    answer = SimpleNamespace(status_code=200, json=lambda: {"keys": keys})
+    monkeypatch.setattr(doctor, "_ask_provider", lambda *_: answer)
+    services = SimpleNamespace(settings=settings_for("http://127.0.0.1:9", "postgresql://u@127.0.0.1/x"))
+    (found,) = doctor._identity(services)  # type: ignore[arg-type]
+    assert found.verdict == verdict
+    assert ("ES256" in found.text) == (verdict == "bad")
 
 
 @pytest.mark.parametrize(
