@@ -48,10 +48,6 @@ def mark_gone(conn: Conn, zoho_id: str, stamp: Stamp) -> Written:
     return rows.mark_gone(conn, TABLE, zoho_id, stamp)
 
 
-def find_by_zoho_id(conn: Conn, zoho_id: str) -> Row | None:
-    return rows.find_by_zoho_id(conn, TABLE, zoho_id)
-
-
 def link(conn: Conn, account_id: UUID, zoho_id: str) -> None:
     """Give the customer and all that is mirrored of it to the account (as portal_worker).
 

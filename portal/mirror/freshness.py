@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from portal.db.transaction import Conn
-from portal.mirror.rows import Row
 
 _STORE = """
 insert into billing.freshness (account_id, kind, read_at, source)
@@ -11,13 +10,8 @@ select %(account_id)s, %(kind)s, %(read_at)s, %(source)s where %(account_id)s::u
 on conflict (account_id, kind) do update set read_at = excluded.read_at, source = excluded.source
 where freshness.read_at < excluded.read_at
 """
-_LIST = "select kind, read_at, source from billing.freshness where account_id = %(account_id)s"
 
 
 def store(conn: Conn, account_id: object, kind: str, read_at: datetime, source: str) -> None:
     """Note that all objects of ``kind`` of the account were read at ``read_at``."""
     conn.execute(_STORE, {"account_id": account_id, "kind": kind, "read_at": read_at, "source": source})
-
-
-def list_of_account(conn: Conn, account_id: object) -> list[Row]:
-    return conn.execute(_LIST, {"account_id": account_id}).fetchall()

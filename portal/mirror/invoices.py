@@ -34,10 +34,6 @@ def mark_gone(conn: Conn, zoho_id: str, stamp: Stamp) -> Written:
     return rows.mark_gone(conn, TABLE, zoho_id, stamp)
 
 
-def find_by_zoho_id(conn: Conn, zoho_id: str) -> Row | None:
-    return rows.find_by_zoho_id(conn, TABLE, zoho_id)
-
-
 def _replace_lines(conn: Conn, invoice_id: UUID, account_id: UUID | None, lines: list[Row]) -> None:
     conn.execute(_DROP_LINES, {"id": invoice_id})
     if lines:

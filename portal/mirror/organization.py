@@ -17,7 +17,6 @@ on conflict (zoho_id) do update set
   price_precision = excluded.price_precision, time_zone = excluded.time_zone, synced_at = excluded.synced_at
 """
 _TODAY = "select time_zone, clock_offset from billing.organization order by synced_at desc limit 1"
-_FIND = "select * from billing.organization where zoho_id = %(zoho_id)s"
 
 
 def upsert(conn: Conn, row: Row) -> None:
@@ -28,7 +27,3 @@ def today(conn: Conn) -> date:
     """Return the date that it is for the organisation, by Zoho's clock; the UTC date before it is known."""
     row = conn.execute(_TODAY).fetchone()
     return clock.today(row["time_zone"], row["clock_offset"]) if row else clock.now().date()
-
-
-def find(conn: Conn, zoho_id: str) -> Row | None:
-    return conn.execute(_FIND, {"zoho_id": zoho_id}).fetchone()

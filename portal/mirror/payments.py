@@ -14,7 +14,3 @@ def upsert(conn: Conn, row: Row, stamp: Stamp) -> Written:
 
 def mark_gone(conn: Conn, zoho_id: str, stamp: Stamp) -> Written:
     return rows.mark_gone(conn, TABLE, zoho_id, stamp)
-
-
-def find_by_zoho_id(conn: Conn, zoho_id: str) -> Row | None:
-    return rows.find_by_zoho_id(conn, TABLE, zoho_id)

@@ -16,10 +16,6 @@ select %(id)s, %(account_id)s, a.position, a.code, a.name, a.quantity, a.price, 
 from jsonb_to_recordset(%(addons)s) as a
   (position smallint, code text, name text, quantity numeric, price numeric, total numeric, type text)
 """
-_LIST_ADDONS = """
-select code, name, quantity, price, total, type from billing.subscription_addons
-where subscription_id = %(id)s order by position
-"""
 
 
 def upsert(conn: Conn, row: Row, addons: list[Row], stamp: Stamp) -> Written:
@@ -32,15 +28,6 @@ def upsert(conn: Conn, row: Row, addons: list[Row], stamp: Stamp) -> Written:
 
 def mark_gone(conn: Conn, zoho_id: str, stamp: Stamp) -> Written:
     return rows.mark_gone(conn, TABLE, zoho_id, stamp)
-
-
-def find_by_zoho_id(conn: Conn, zoho_id: str) -> Row | None:
-    return rows.find_by_zoho_id(conn, TABLE, zoho_id)
-
-
-def list_addons(conn: Conn, subscription_id: UUID) -> list[Row]:
-    """Return the addons in Zoho's order."""
-    return conn.execute(_LIST_ADDONS, {"id": subscription_id}).fetchall()
 
 
 def _replace_addons(conn: Conn, subscription_id: UUID, account_id: UUID | None, addons: list[Row]) -> None:

@@ -57,10 +57,6 @@ returning *
 """
 _BY_KEY = "select * from billing.intents where key = %s"
 _BY_ID = "select * from billing.intents where id = %s"
-_LIVE_ON_SUBJECT = """
-select * from billing.intents
-where subject_kind = %s and subject_zoho_id = %s and state in ('ready', 'calling', 'unknown')
-"""
 # Only one process moves an intent out of ready; a calling one whose lease ran out has lost its process.
 _CLAIM = """
 update billing.intents
@@ -211,12 +207,6 @@ def get(conn: Conn, intent_id: UUID) -> Intent:
 def find_by_key(conn: Conn, key: str) -> Intent | None:
     """Return the intent that a form with this key made before."""
     row = conn.execute(_BY_KEY, [key]).fetchone()
-    return None if row is None else Intent.from_row(row)
-
-
-def find_live(conn: Conn, subject_kind: str, subject_zoho_id: str) -> Intent | None:
-    """Return the unsettled act on this subject, if there is one."""
-    row = conn.execute(_LIVE_ON_SUBJECT, [subject_kind, subject_zoho_id]).fetchone()
     return None if row is None else Intent.from_row(row)
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
-from flask import current_app, flash, redirect, request, url_for
+from flask import current_app, flash, redirect, url_for
 from itsdangerous import BadSignature, URLSafeSerializer
 from werkzeug.wrappers import Response
 from wtforms import HiddenField
@@ -98,11 +98,6 @@ def onward(intent: Intent, done: str, to: str) -> Response:
         flash(done, "good")
         return redirect(to, 303)
     return redirect(url_for("subscriptions.show_act", intent_id=intent.id), 303)
-
-
-def is_submitted() -> bool:
-    """Tell whether this request sends the form (and does not merely show it)."""
-    return request.method == "POST"
 
 
 def _signer() -> URLSafeSerializer:

@@ -15,7 +15,6 @@ from uuid import UUID
 from portal.errors import Refused
 
 _LONGEST = 300
-_PARTS = 3
 _DIRECTIONS: dict[str, Literal["after", "before"]] = {"a": "after", "b": "before"}
 
 
