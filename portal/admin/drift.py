@@ -25,9 +25,9 @@ PAGE_SIZE = 20  # findings, each with its fields and its buttons: more than anyb
 @guard.staff
 def list_drift() -> Response:
     """List findings, one object with all its fields each; without a choice, those that are not repaired."""
-    cursor = paging.parse(query("page"))
+    cursor = paging.parse(query("page"), paging.a_moment)
     standing = "all" if query("standing") == "all" else "open"
-    edge = (cursor.value or "", cursor.id) if cursor else None
+    edge = (cursor.value, cursor.id) if cursor else None
     backwards = cursor is not None and cursor.direction == "before"
     most = (PAGE_SIZE + 1) * drift.MOST_FIELDS  # enough that no finding of the page is cut short
     with reading() as conn:

@@ -28,10 +28,10 @@ STATES = ("pending", "applying", "failed", "dead", "applied", "ignored")
 @guard.staff
 def list_events() -> Response:
     """List what came, newest first."""
-    cursor = paging.parse(query("page"))
+    cursor = paging.parse(query("page"), paging.a_moment)
     state, q = query("state"), query("q", limit=100)
     state = state if state in STATES else ""
-    edge = (cursor.value or "", cursor.id) if cursor else None
+    edge = (cursor.value, cursor.id) if cursor else None
     backwards = cursor is not None and cursor.direction == "before"
     with reading() as conn:
         found = status.list_events(

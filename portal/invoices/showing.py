@@ -25,11 +25,11 @@ PAGE_SIZE = 25
 @guard.member("viewer")
 def list_invoices() -> Response:
     """List them as filtered, with sums of all that match."""
-    cursor = paging.parse(query("page"))
-    edge = Edge(cursor.id, cursor.value or "", cursor.direction == "before") if cursor else None
     with reading() as (conn, account):
         how = situation.get(conn, account.id)
         choice = chosen(how.today)
+        cursor = paging.parse(query("page"), paging.an_amount if choice.order == "amount" else paging.a_day)
+        edge = Edge(cursor.id, cursor.value, cursor.direction == "before") if cursor else None
         found = invoice_list.find_page(conn, account.id, choice, edge, PAGE_SIZE)
     shown = paging.cut(found.rows, PAGE_SIZE, cursor, lambda row: row["sort_value"])
     given = {name: query(name) for name in FILTERS if query(name)}

@@ -10,7 +10,6 @@ from werkzeug.wrappers import Response
 
 from portal.billing import subscription as rules
 from portal.billing.statuses import RUNNING
-from portal.errors import Refused
 from portal.mirror import account_pages, situation
 from portal.subscriptions.possibilities import possibilities
 from portal.subscriptions.room import blueprint
@@ -37,9 +36,9 @@ class ScheduledChange:
 @guard.member("viewer")
 def list_subscriptions() -> Response:
     """List them all, newest first, also those that are over."""
-    cursor = paging.parse(query("page"))
+    cursor = paging.parse(query("page"), paging.a_day)
     with reading() as (conn, account):
-        edge = (_created(cursor.value), cursor.id) if cursor else None
+        edge = (cursor.value, cursor.id) if cursor else None
         found = account_pages.list_subscriptions(conn, account.id, edge=edge, limit=PAGE_SIZE + 1)
         how = situation.get(conn, account.id)
     shown = paging.cut(found, PAGE_SIZE, cursor, lambda row: row["created_on"] or date.min)
@@ -82,10 +81,3 @@ def scheduled_change(row: Row) -> ScheduledChange | None:
     details = plan if isinstance(plan, dict) else {}
     name = details.get("name") or details.get("plan_code") or ""
     return ScheduledChange(str(name), row["current_term_ends_on"] or row["next_billing_on"])
-
-
-def _created(value: str | None) -> str:
-    try:
-        return date.fromisoformat(value or "").isoformat()
-    except ValueError as problem:
-        raise Refused("This address of a page is not complete. Start again from the list.") from problem

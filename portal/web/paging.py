@@ -9,12 +9,15 @@ import binascii
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
 from portal.errors import Refused
 
 _LONGEST = 300
+_MOST_DIGITS = 30  # more than any sum of money has
 _DIRECTIONS: dict[str, Literal["after", "before"]] = {"a": "after", "b": "before"}
 
 
@@ -23,7 +26,7 @@ class Cursor:
     """Where a page begins: after or before the row with this sort value and id."""
 
     direction: Literal["after", "before"]
-    value: str | None
+    value: str
     id: UUID
 
     def __str__(self) -> str:
@@ -40,16 +43,37 @@ class Slice:
     next: Cursor | None
 
 
-def parse(text: str) -> Cursor | None:
-    """Read a cursor from an address; an empty one is the first page, a broken one is refused."""
+def a_day(text: str) -> str:
+    return date.fromisoformat(text).isoformat()
+
+
+def a_moment(text: str) -> str:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError
+    return str(moment.astimezone(UTC))
+
+
+def an_amount(text: str) -> str:
+    found = Decimal(text)
+    if not found.is_finite() or abs(found.adjusted()) > _MOST_DIGITS:
+        raise ValueError
+    return f"{found:f}"
+
+
+def parse(text: str, reads: Callable[[str], str]) -> Cursor | None:
+    """Read a cursor from an address; an empty one is the first page, a broken one is refused.
+
+    ``reads`` (:func:`a_day`, :func:`a_moment`, :func:`an_amount`) says what the list is sorted by, and
+    writes it as the database reads it.
+    """
     if not text:
         return None
     try:
         raw = base64.urlsafe_b64decode(text[:_LONGEST] + "=" * (-len(text) % 4))
         direction, value, row_id = json.loads(raw)
-        text_or_none = None if value is None else str(value)
-        return Cursor(_DIRECTIONS[direction], text_or_none, UUID(hex=row_id))
-    except (binascii.Error, ValueError, KeyError, TypeError, AttributeError) as problem:
+        return Cursor(_DIRECTIONS[direction], reads(str(value)), UUID(hex=row_id))
+    except (binascii.Error, ValueError, ArithmeticError, KeyError, TypeError, AttributeError) as problem:
         raise Refused("This address of a page is not complete. Start again from the list.") from problem
 
 
@@ -68,8 +92,7 @@ def cut(found: list[Any], size: int, cursor: Cursor | None, value_of: Callable[[
         return Slice([], None, None)
 
     def edge(row: Any, direction: Literal["after", "before"]) -> Cursor:
-        value = value_of(row)
-        return Cursor(direction, None if value is None else str(value), row["id"])
+        return Cursor(direction, str(value_of(row)), row["id"])
 
     return Slice(
         rows,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -151,23 +151,40 @@ def test_an_unknown_status_promises_nothing() -> None:
     assert subscription.next_step(row).kind == "nothing"
 
 
-@given(st.text(max_size=400))
-def test_no_text_in_the_address_breaks_a_cursor(text: str) -> None:
+READS = st.sampled_from([paging.a_day, paging.a_moment, paging.an_amount])
+
+
+@given(st.text(max_size=400), READS)
+def test_no_text_in_the_address_breaks_a_cursor(text: str, reads: Any) -> None:
     """INP-01, INP-07"""
     try:
-        found = paging.parse(text)
+        found = paging.parse(text, reads)
     except Refused:
         return
     assert found is None or isinstance(found, paging.Cursor)
 
 
+@given(st.text(max_size=60), READS)
+def test_no_value_in_a_cursor_breaks_it(value: str, reads: Any) -> None:
+    """INP-01: what is no day, moment or amount is refused before the database sees it."""
+    try:
+        found = paging.parse(str(paging.Cursor("after", value, uuid4())), reads)
+    except Refused:
+        return
+    assert found is not None
+    assert reads(found.value) == found.value
+
+
 @given(
     st.sampled_from(["after", "before"]),
-    st.none() | st.dates().map(str) | st.decimals(allow_nan=False).map(str),
+    st.tuples(st.just(paging.a_day), st.dates().map(str))
+    | st.tuples(st.just(paging.a_moment), st.datetimes(timezones=st.just(UTC)).map(str))
+    | st.tuples(st.just(paging.an_amount), st.decimals(-(10**12), 10**12, places=6).map("{:f}".format)),
 )
-def test_a_cursor_survives_the_address(direction: Any, value: str | None) -> None:
+def test_a_cursor_survives_the_address(direction: Any, read: tuple[Any, str]) -> None:
+    reads, value = read
     cursor = paging.Cursor(direction, value, uuid4())
-    assert paging.parse(str(cursor)) == cursor
+    assert paging.parse(str(cursor), reads) == cursor
 
 
 @pytest.mark.parametrize(

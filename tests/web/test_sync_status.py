@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -14,6 +14,7 @@ from portal.db import transaction
 from portal.sync import drift, inbox, refresh, repair, runs
 from portal.sync.inbox import Delivery
 from portal.sync.subjects import Subject
+from portal.web.paging import Cursor
 from portal.zoho.errors import BreakerOpen
 from tests.harness.people import sign_in, wear
 
@@ -195,6 +196,14 @@ def test_no_finding_is_torn_by_the_edge_of_a_page(app: Flask, staff: Visitor, co
 
     assert first + second == [f"object{n:02}" for n in range(drift_pages.PAGE_SIZE + 5)]
     assert objects() == first
+
+
+@pytest.mark.parametrize("path", ["/admin/events", "/admin/drift"])
+def test_a_made_up_page_is_refused_in_words(staff: Visitor, path: str) -> None:
+    """INP-01"""
+    for value in ("x", "", "infinity"):
+        cursor = Cursor("after", value, uuid4())
+        assert staff.get(f"{path}?page={cursor}", status=422).shows("Start again from the list.")
 
 
 def test_a_customer_is_read_again(app: Flask, staff: Visitor, conn: Any) -> None:
