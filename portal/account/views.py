@@ -3,6 +3,7 @@
 from portal.account import (
     billing_details,
     email,
+    history,
     invitations,
     members,
     overview,
@@ -20,6 +21,7 @@ __all__ = [
     "billing_details",
     "blueprint",
     "email",
+    "history",
     "invitations",
     "members",
     "overview",

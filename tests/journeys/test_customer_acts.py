@@ -97,7 +97,11 @@ def test_it_is_paused_cancelled_kept_and_ended(somebody: Callable[[str], Someone
     who.follow("Keep the subscription")
     who.press("Keep the subscription")
     who.expect("Your subscription goes on.")
+    who.expect_at("/account/history", "was kept after all")
+    who.expect("was cancelled for the end of its term")
+    who.tab.assert_clean()
 
+    who.go(own)
     who.follow("Cancel")
     who.page.get_by_label("Now", exact=True).check()
     who.press("Cancel the subscription")

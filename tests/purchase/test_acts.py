@@ -205,6 +205,10 @@ def test_cancelled_at_the_end_and_kept_after_all(owner: Shopper) -> None:
     page = owner.visitor.submit(action=address(owner, "/cancellation/undo"))
     assert page.shows("Your subscription goes on.")
     assert there(owner)["status"] == "live"
+    told = owner.visitor.get("/account/history")
+    assert told.shows("Team monthly was cancelled for the end of its term")
+    assert told.shows("Team monthly was kept after all")
+    assert told.shows("Team monthly was bought")
 
 
 def test_ending_now_needs_the_merchants_leave(owner: Shopper, monkeypatch: pytest.MonkeyPatch) -> None:

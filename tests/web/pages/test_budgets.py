@@ -33,7 +33,7 @@ OWN = (
     *("/subscriptions/{s}/cancellation", "/subscriptions/{s}/payment-method"),
     *("/invoices", "/invoices?status=open&q=INV&sort=due", "/invoices/{i}", "/invoices/{i}/payment"),
     *("/payment-methods", "/payment-methods/{m}/removal", "/account", "/account/billing-details"),
-    *("/account/members", "/account/profile", "/account/sessions", "/invitations"),
+    *("/account/members", "/account/history", "/account/profile", "/account/sessions", "/invitations"),
 )
 STAFF = (
     *("/admin", "/admin/events", "/admin/events/{e}", "/admin/drift", "/admin/customers", "/admin/runs"),
@@ -48,6 +48,9 @@ insert into billing.drift (kind, object_kind, object_zoho_id, field, ours, their
 select 'differs', 'invoice', n::text, 'balance', n::text, '0' from generate_series(1, 60) n;
 insert into billing.outbox (template, entity, cause, recipient)
 select 'receipt', n::text, 'paid', n || '@example.com' from generate_series(1, 60) n;
+insert into billing.activity (actor_kind, actor_id, account_id, action, object_kind, object_id)
+select 'user', m.user_id, m.account_id, 'cancel:done', 'subscription', s.zoho_id
+from billing.members m join billing.subscriptions s on s.account_id = m.account_id, generate_series(1, 60);
 insert into billing.sync_runs (kind, state, started_at, finished_at)
 select 'hot', 'done', now() - n * interval '1 hour', now() from generate_series(1, 60) n;
 """
