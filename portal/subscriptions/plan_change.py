@@ -183,7 +183,13 @@ def _running(situation: Situation) -> Running:
     tax = _percentage(situation.present_plan, row["raw"])
     plan = Item(row["plan_code"], row["plan_name"], row["plan_price"], row["quantity"], tax)
     addons = tuple(
-        Item(addon["code"], addon["name"], Decimal(addon["price"]), Decimal(addon["quantity"]), tax)
+        Item(
+            addon["code"],
+            addon["name"],
+            Decimal(addon["price"]),
+            Decimal(addon["quantity"]),
+            _percentage_of_addon(situation, addon["code"], tax),
+        )
         for addon in row["addons"]
         if addon["type"] != "one_time"
     )
@@ -238,6 +244,12 @@ def _percentage(plan: Plan | None, raw: dict[str, Any]) -> Decimal:
     if given not in (None, ""):
         return Decimal(str(given))
     return (plan.tax_percentage if plan else None) or Decimal(0)
+
+
+def _percentage_of_addon(situation: Situation, code: str, of_plan: Decimal) -> Decimal:
+    """Return the tax of a running addon, which the catalogue tells; one that left it goes with the plan."""
+    addon = situation.catalogue.addons.get(code)
+    return of_plan if addon is None else addon.tax_percentage or Decimal(0)
 
 
 def _render(
