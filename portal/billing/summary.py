@@ -71,7 +71,7 @@ class Summary:
     later: Bill
     next_on: date | None
     trial_ends_on: date | None
-    coupon_text: str = ""
+    coupon: Coupon | None = None
 
     @property
     def is_free_now(self) -> bool:
@@ -89,11 +89,11 @@ def of_purchase(selection: Selection, today: date) -> Summary:
         or (selection.coupon.redemption == "duration" and (selection.coupon.duration or 0) > 1)
     )
     later = _bill(_recurring_lines(selection), selection, discounted=lasting)
-    text = "" if selection.coupon is None else _coupon_text(selection.coupon, plan)
     if plan.trial_days > 0:
         ends = today + timedelta(days=plan.trial_days)
-        return Summary(Bill((), plan.currency), first, ends, ends, text)
-    return Summary(first, later, add_interval(today, plan.interval.count, plan.interval.unit), None, text)
+        return Summary(Bill((), plan.currency), first, ends, ends, selection.coupon)
+    next_on = add_interval(today, plan.interval.count, plan.interval.unit)
+    return Summary(first, later, next_on, None, selection.coupon)
 
 
 class _Part(NamedTuple):
@@ -160,12 +160,6 @@ def _discount(coupon: Coupon, total: Money, flat_left: Money) -> tuple[Money, Mo
         return (total * (coupon.value / _PERCENT)).rounded(), flat_left
     taken = min(total.amount, flat_left.amount)
     return Money(taken, total.currency), Money(flat_left.amount - taken, total.currency)
-
-
-def _coupon_text(coupon: Coupon, plan: Plan) -> str:
-    if coupon.is_percentage:
-        return f"{coupon.value.normalize():f}% off {coupon.effect}"
-    return f"{coupon.value:f} {plan.currency} off {coupon.effect}"
 
 
 def _sum(amounts: Iterable[Money], currency: str) -> Money:

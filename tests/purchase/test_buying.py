@@ -85,6 +85,28 @@ def test_an_addon_in_brackets_is_charged_as_shown(shopper: Shopper, scheme: str)
     assert invoice["total"] == Decimal(quoted)
 
 
+def test_a_coupon_over_an_amount_says_how_much(shopper: Shopper) -> None:
+    zoho = shopper.services.zoho
+    body = {"coupon_code": "FIVER", "name": "Fiver", "discount_by": "flat", "discount_value": 5}
+    body["product_id"] = zoho.fetch_plan("team-m").product_zoho_id
+    zoho._caller.ask(Call("POST", "/coupons", body=body))
+    catalogue.refresh_all(shopper.services, source="reconcile")
+    choice = {"plan": "team-m", "quantity": "1", "coupon": "FIVER"}
+    assert shopper.visitor.get("/checkouts/new", query_string=choice).shows("Coupon: $5.00 off on the first")
+    choice["coupon"] = "WELCOME20"
+    assert shopper.visitor.get("/checkouts/new", query_string=choice).shows("Coupon: 20% off on the first")
+
+
+def test_a_plan_that_ends_by_itself_does_not_go_on_until_you_cancel(shopper: Shopper) -> None:
+    says = {-1: "until you cancel", 12: "12 times in all, the first today", 1: "Today you pay"}
+    for cycles, words in says.items():
+        with transaction.as_worker(shopper.services.pool) as conn:
+            conn.execute("update billing.plans set billing_cycles = %s where code = 'team-m'", [cycles])
+        page = shopper.visitor.get("/checkouts/new", query_string={"plan": "team-m"})
+        assert page.shows(words)
+        assert page.shows("until you cancel") == (cycles == -1)
+
+
 def test_a_double_click_opens_one_page(shopper: Shopper) -> None:
     shopper.visitor.get("/checkouts/new", query_string={"plan": "team-m"})
     summary = shopper.visitor.last
