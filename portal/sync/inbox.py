@@ -110,6 +110,11 @@ class Delivery:
     flags: list[str] = field(default_factory=list)
     sender: str = ""
 
+    @property
+    def is_untimely(self) -> bool:
+        """Whether its time is so odd that it is done last: it may be a captured one, sent again (WH-08)."""
+        return "late" in self.flags or "early" in self.flags
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:

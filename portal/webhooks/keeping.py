@@ -92,4 +92,4 @@ def _fail(arrivals: list[_Arrival], problem: BaseException) -> None:
 def _job(delivery: Delivery) -> inbox.Job | None:
     if not delivery.subjects:
         return None
-    return tasks.waking(delivery.subjects[0], late="late" in delivery.flags)
+    return tasks.waking(delivery.subjects[0], late=delivery.is_untimely)

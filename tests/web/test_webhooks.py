@@ -328,12 +328,15 @@ def test_wh_07_workflow_webhooks_without_an_id_are_told_apart_by_their_bytes(pos
     assert [row["object_zoho_id"] for row in rows(conn)] == ["8001", "8002"]
 
 
-def test_wh_08_old_events_are_kept_but_done_last(post: Post, conn: Any) -> None:
+@pytest.mark.parametrize(("created", "flag"), [("2020-01-01", "late"), ("2120-01-01", "early")])
+def test_wh_08_old_events_and_those_of_tomorrow_are_kept_but_done_last(
+    post: Post, conn: Any, created: str, flag: str
+) -> None:
     post(event("1"))
-    post(event("2", "5002", created_time="2020-01-01T00:00:00-0500"))
+    post(event("2", "5002", created_time=f"{created}T00:00:00-0500"))
 
     fresh, old = rows(conn)
-    assert (fresh["flags"], old["flags"]) == ([], ["late"])
+    assert (fresh["flags"], old["flags"]) == ([], [flag])
     priorities = {job["lock"]: job["priority"] for job in jobs(conn)}
     assert priorities["zoho:subscription:5002"] < priorities["zoho:subscription:5001"]
 
