@@ -56,12 +56,12 @@ def subscription_word(status: str) -> Word:
 
 
 def invoice_word(invoice: Row, today: date) -> Word:
-    """Return how an invoice stands. A balance of zero is settled whatever its status says (facts.md 6.1)."""
+    """Return how an invoice stands. Without anything left to pay it is settled, whatever its status says."""
     if invoice["status"] == "void":
         return Word("Void", "quiet")
     if invoice["status"] in _NOT_ISSUED:
         return _NOT_ISSUED[invoice["status"]]
-    if not invoice["balance"]:
+    if invoice["balance"] <= 0:
         return Word("Written off", "quiet") if invoice.get("write_off_amount") else Word("Paid", "good")
     if invoice["ach_payment_initiated"]:
         return Word("Bank payment under way", "plain")

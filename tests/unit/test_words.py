@@ -40,6 +40,7 @@ def an_invoice(**columns: Any) -> dict[str, Any]:
         ({"balance": Decimal(0), "status": "overdue"}, "Paid"),
         ({"balance": Decimal(0), "write_off_amount": Decimal(49)}, "Written off"),
         ({"ach_payment_initiated": True, "due_date": date(2026, 1, 1)}, "Bank payment under way"),
+        ({"balance": Decimal(-5), "total": Decimal(-5), "due_date": date(2026, 1, 1)}, "Paid"),
         ({"status": "void"}, "Void"),
         ({"status": "draft"}, "Draft"),
         ({"status": "pending"}, "In preparation"),

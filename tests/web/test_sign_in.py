@@ -204,6 +204,13 @@ def test_staff_who_are_no_longer_staff_are_out(visitor: Visitor, app: Flask, con
     assert visitor.get("/account").heading == "Sign in"
 
 
+def test_staff_whose_session_lost_its_second_factor_are_out(visitor: Visitor, app: Flask, conn: Conn) -> None:
+    """AUT-03: whatever took it away, a refresh at the provider perhaps."""
+    wear(visitor, sign_in(app, is_staff=True)).get("/account")
+    conn.execute("update sessions set aal = 'aal1'")
+    assert visitor.get("/account").heading == "Sign in"
+
+
 def test_eleventh_session_ends_the_oldest(app: Flask, conn: Conn) -> None:
     """SES-09"""
     services, proof = app.extensions["services"], signed_in(lasts=timedelta(days=1))

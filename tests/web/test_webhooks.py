@@ -383,7 +383,7 @@ def test_pci_01_card_numbers_are_masked_before_they_are_kept(post: Post, conn: A
     body = json.dumps(
         {
             "event_id": "5",
-            "event_type": "payment_thankyou",
+            "event_type": "5555555555554444",
             "data": {
                 "payment": {"payment_id": "4111111111111111", "description": note, "extra": 5555555555554444}
             },
@@ -396,6 +396,7 @@ def test_pci_01_card_numbers_are_masked_before_they_are_kept(post: Post, conn: A
     assert "4111 1111 1111 1111" not in kept
     assert "5555555555554444" not in kept
     assert "************1111, thanks" in kept
+    assert row["event_type"] == "************4444"
     assert row["object_zoho_id"] == "4111111111111111"  # an id of Zoho's is no card number
 
 

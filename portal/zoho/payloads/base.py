@@ -19,6 +19,7 @@ from portal.money import decimal_from
 from portal.zoho.errors import BadAnswer
 
 Raw = dict[str, Any]
+MONTHS, CENTURY, THIS_CENTURY = 12, 100, 2000
 
 
 def text_from(value: object) -> str:
@@ -40,6 +41,20 @@ def number_from(value: object) -> Decimal | None:
 def whole_from(value: object) -> int | None:
     number = number_from(value)
     return int(number) if number is not None and number == number.to_integral_value() else None
+
+
+def month_from(value: object) -> int | None:
+    """Read a month of a card's expiry."""
+    month = whole_from(value)
+    return month if month is not None and 1 <= month <= MONTHS else None
+
+
+def year_from(value: object) -> int | None:
+    """Read a year of a card's expiry, which may be written as on the card; what is none is not known."""
+    year = whole_from(value)
+    if year is not None and 0 < year < CENTURY:
+        year += THIS_CENTURY
+    return year if year is not None and THIS_CENTURY < year < THIS_CENTURY + 2 * CENTURY else None
 
 
 def flag_from(value: object) -> bool:
@@ -95,6 +110,8 @@ Number = Annotated[Decimal | None, BeforeValidator(number_from)]
 Amount = Annotated[Decimal, BeforeValidator(_amount_from)]
 Sum = Annotated[Decimal, BeforeValidator(decimal_from)]
 Whole = Annotated[int | None, BeforeValidator(whole_from)]
+Month = Annotated[int | None, BeforeValidator(month_from)]
+Year = Annotated[int | None, BeforeValidator(year_from)]
 Flag = Annotated[bool, BeforeValidator(flag_from)]
 Day = Annotated[date | None, BeforeValidator(day_from)]
 Moment = Annotated[datetime | None, BeforeValidator(moment_from)]

@@ -12,9 +12,10 @@ from portal.zoho.payloads.base import (
     Id,
     LastFour,
     Moment,
+    Month,
     Payload,
     Text,
-    Whole,
+    Year,
     named,
 )
 
@@ -57,8 +58,8 @@ class Card(Payload):
     customer_zoho_id: Text = Field(default="", validation_alias="customer_id")
     status: Text = "active"
     last_four: LastFour = Field(default="", validation_alias=named("last_four_digits", "last_four"))
-    expiry_month: Whole = None
-    expiry_year: Whole = None
+    expiry_month: Month = None
+    expiry_year: Year = None
     brand: Text = Field(default="", validation_alias=named("card_type", "brand"))
     gateway: Text = Field(default="", validation_alias=named("payment_gateway", "gateway"))
     is_primary: Flag = Field(default=False, validation_alias=named("is_primary", "is_primary_associated"))

@@ -213,3 +213,22 @@ def test_the_readers_of_values_never_raise(value: object) -> None:
         *(base.moment_from, base.last_four_from, base.rows_from, base.object_from, base.address_from),
     ):
         read(value)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ((9, 2030), (9, 2030)),
+        (("09", "2030"), (9, 2030)),
+        ((9, 30), (9, 2030)),
+        ((0, 0), (None, None)),
+        ((13, 20300), (None, None)),
+        (("", ""), (None, None)),
+    ],
+)
+def test_a_cards_expiry_that_is_none_is_not_known(
+    written: tuple[Any, Any], read: tuple[int | None, int | None]
+) -> None:
+    """A year 0 stopped the reminders of all customers, a year 9999 every page of one."""
+    card = payloads.Card.parse({"card_id": "1", "expiry_month": written[0], "expiry_year": written[1]})
+    assert (card.expiry_month, card.expiry_year) == read
