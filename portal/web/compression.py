@@ -12,7 +12,7 @@ import string
 from flask import Flask, Response, request
 
 _SMALLEST = 512
-_LEVEL = 6
+_LEVEL = 5  # 6 takes twice as long for a percent
 _PACKED = ("text/html", "text/csv", "text/plain", "application/json", "image/svg+xml")
 
 

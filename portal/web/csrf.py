@@ -68,14 +68,16 @@ def register(app: Flask) -> None:
 def token() -> str:
     """Return the token for the forms of this page, masked anew for each page.
 
-    One mask for all of them: what compression could tell is the difference between answers, and a page of
-    fifty forms would otherwise carry fifty tokens that nothing can compress.
+    One for all of them: what compression could tell is the difference between answers, and a page of fifty
+    forms would otherwise carry fifty tokens that nothing can compress.
     """
-    if "csrf_mask" not in g:
-        g.csrf_mask = secrets.token_bytes(_BYTES)
-    mask: bytes = g.csrf_mask
-    parts = (_of_browser(_keys()[0]), _of_account(_keys()[0]))
-    return base64.urlsafe_b64encode(mask + b"".join(_xor(mask, part) for part in parts)).decode()
+    made: str | None = g.get("csrf_token")
+    if made is None:
+        mask = secrets.token_bytes(_BYTES)
+        parts = (_of_browser(_keys()[0]), _of_account(_keys()[0]))
+        masked = mask + b"".join(_xor(mask, part) for part in parts)
+        made = g.csrf_token = base64.urlsafe_b64encode(masked).decode()
+    return made
 
 
 def check(*, for_account: bool = False) -> None:

@@ -155,13 +155,20 @@ def begin_session(cookie: str) -> None:
     """Answer with the cookie of a session that has just begun."""
     g.new_cookie = cookie
     g.pop("live_session", None)
-    g.pop("conventions", None)
+    _forget_derived()
 
 
 def forget_session() -> None:
     """Answer with the cookie taken away, and with the browser's copies of our pages (FIL-04)."""
     g.live_session = g.person = None
     g.drop_cookie = True
+    _forget_derived()
+
+
+def _forget_derived() -> None:
+    """Let what was made for the person before be made anew (locales.py, csrf.py)."""
+    g.pop("conventions", None)
+    g.pop("csrf_token", None)
 
 
 def _given_cookie() -> str:

@@ -5,7 +5,7 @@ An amount that is not known is written in words ("not known"), never as 0. Minus
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Literal
@@ -17,14 +17,14 @@ from flask import Flask
 
 from portal import clock
 from portal.money import Money, precision_of
-from portal.web.locales import conventions
+from portal.web.locales import Conventions, conventions
 
 UNKNOWN = "not known"
 _HYPHEN, _MINUS = "-", "\u2212"
 _FRACTION = re.compile(r"\.0+")  # the decimals in a CLDR pattern such as ¤#,##0.00
 _CODE_THEN_DIGIT = re.compile(r"(?<=[A-Z]{3})(?=\d)")
 _MOST_ZONE_NAMES = 2000
-_zone_names: dict[tuple[tzinfo | None, timedelta | None, timedelta | None, Locale], str] = {}
+_zone_names: dict[tuple[timedelta | None, timedelta | None, Conventions], str] = {}
 _DAYS_COUNTED = 60  # beyond, months say more than days
 
 
@@ -36,11 +36,7 @@ def register(app: Flask) -> None:
 def money(amount: Decimal | Money | None, currency: str | None = None) -> str:
     """Write an amount rounded to its currency's decimals: `$49.00`, `−$5.00`, `¥1,200`."""
     known = _known(amount, currency)
-    if known is None:
-        return UNKNOWN
-    rounded = known.rounded().amount
-    # abs: a rounded zero may carry a sign, and "−$0.00" is no amount
-    return _spaced(format_currency(rounded or abs(rounded), known.currency, locale=conventions().numbers))
+    return UNKNOWN if known is None else _written_amount(*known, conventions())
 
 
 def price(amount: Decimal | Money | None, currency: str | None = None) -> str:
@@ -48,19 +44,20 @@ def price(amount: Decimal | Money | None, currency: str | None = None) -> str:
     known = _known(amount, currency)
     if known is None:
         return UNKNOWN
-    usual = precision_of(known.currency)
-    digits = max(usual, -int(known.amount.normalize().as_tuple().exponent))
+    value, code = known
+    usual = precision_of(code)
+    digits = max(usual, -int(value.normalize().as_tuple().exponent))
     if digits == usual:
-        return money(known)
+        return money(value, code)
     locale = conventions().numbers
     pattern = _FRACTION.sub("." + "0" * digits, locale.currency_formats["standard"].pattern)
-    text = format_currency(known.amount, known.currency, format=pattern, locale=locale, currency_digits=False)
+    text = format_currency(value, code, format=pattern, locale=locale, currency_digits=False)
     return _spaced(text)
 
 
 def number(value: Decimal | int | None) -> str:
     """Write a count or quantity without needless zeros: `3`, `2.5`, `12,000`."""
-    return UNKNOWN if value is None else _minus(format_decimal(value, locale=conventions().numbers))
+    return UNKNOWN if value is None else _written_number(value, conventions())
 
 
 def percent(value: Decimal | None) -> str:
@@ -72,26 +69,25 @@ def percent(value: Decimal | None) -> str:
 
 def day(value: date | None) -> str:
     """Write a date in words: `29 November 2026`."""
-    return UNKNOWN if value is None else _written_day(_as_date(value), "long", conventions().dates)
+    return UNKNOWN if value is None else _written_day(_as_date(value), "long", conventions())
 
 
 def full_day(value: date | None) -> str:
     """Write a date where a deadline is meant: `Sunday, 29 November 2026`."""
-    return UNKNOWN if value is None else _written_day(_as_date(value), "full", conventions().dates)
+    return UNKNOWN if value is None else _written_day(_as_date(value), "full", conventions())
 
 
 def short_day(value: date | None) -> str:
     """Write a date for a table: `29 Nov 2026`."""
-    return UNKNOWN if value is None else _written_day(_as_date(value), "medium", conventions().dates)
+    return UNKNOWN if value is None else _written_day(_as_date(value), "medium", conventions())
 
 
 def moment(value: datetime | None) -> str:
     """Write a time with its day and zone: `29 November 2026 at 12:03 UTC`."""
     if value is None:
         return UNKNOWN
-    local = value.astimezone(conventions().zone)
-    day_of_it = _written_day(local.date(), "long", conventions().dates)
-    return f"{day_of_it} at {clock_time(value)}"
+    where = conventions()
+    return _moment_of(value.astimezone(where.zone), where)
 
 
 def clock_time(value: datetime | None) -> str:
@@ -99,30 +95,49 @@ def clock_time(value: datetime | None) -> str:
     if value is None:
         return UNKNOWN
     where = conventions()
-    local = value.astimezone(where.zone)
-    return f"{_written_time(local.hour, local.minute, where.dates)} {_zone_name(local, where.dates)}"
+    return _time_of(value.astimezone(where.zone), where)
 
 
-# Babel takes a tenth of a millisecond for a date and a time, and a list has a hundred of them: what does not
-# depend on the second is remembered.
+def _moment_of(local: datetime, where: Conventions) -> str:
+    return f"{_written_day(local.date(), 'long', where)} at {_time_of(local, where)}"
 
 
-@lru_cache(maxsize=2048)
-def _written_day(value: date, length: Literal["medium", "long", "full"], locale: Locale) -> str:
-    return format_date(value, length, locale)
+def _time_of(local: datetime, where: Conventions) -> str:
+    return f"{_written_time(local.hour, local.minute, where)} {_zone_name(local, where)}"
+
+
+# Babel takes a tenth of a millisecond for a date, a time or a number, and a list has hundreds: what is
+# written again and again (days, minutes, prices, small counts) is remembered. Equal numbers read the same.
 
 
 @lru_cache(maxsize=4096)
-def _written_time(hour: int, minute: int, locale: Locale) -> str:
-    return format_time(time(hour, minute), "short", locale=locale)
+def _written_day(value: date, length: Literal["medium", "long", "full"], where: Conventions) -> str:
+    return format_date(value, length, where.dates)
 
 
-def _zone_name(local: datetime, locale: Locale) -> str:
-    key = (local.tzinfo, local.utcoffset(), local.dst(), locale)
+@lru_cache(maxsize=4096)
+def _written_amount(amount: Decimal, currency: str, where: Conventions) -> str:
+    rounded = Money(amount, currency).rounded().amount
+    # abs: a rounded zero may carry a sign, and "−$0.00" is no amount
+    return _spaced(format_currency(rounded or abs(rounded), currency, locale=where.numbers))
+
+
+@lru_cache(maxsize=4096)
+def _written_number(value: Decimal | int, where: Conventions) -> str:
+    return _minus(format_decimal(value, locale=where.numbers))
+
+
+@lru_cache(maxsize=4096)
+def _written_time(hour: int, minute: int, where: Conventions) -> str:
+    return format_time(time(hour, minute), "short", locale=where.dates)
+
+
+def _zone_name(local: datetime, where: Conventions) -> str:
+    key = (local.utcoffset(), local.dst(), where)
     if key not in _zone_names:
         if len(_zone_names) >= _MOST_ZONE_NAMES:
             _zone_names.clear()
-        _zone_names[key] = _named_zone(local, locale)
+        _zone_names[key] = _named_zone(local, where.dates)
     return _zone_names[key]
 
 
@@ -139,9 +154,10 @@ def stamp(value: datetime | None) -> str:
     """Write when something was read: the time alone if today, otherwise with its day."""
     if value is None:
         return UNKNOWN
-    zone = conventions().zone
-    is_today = value.astimezone(zone).date() == clock.now().astimezone(zone).date()
-    return clock_time(value) if is_today else moment(value)
+    where = conventions()
+    local = value.astimezone(where.zone)
+    is_today = local.date() == clock.now().astimezone(where.zone).date()
+    return (_time_of if is_today else _moment_of)(local, where)
 
 
 def ago(value: datetime | None) -> str:
@@ -181,10 +197,10 @@ def iso(value: date) -> str:
     return value.isoformat()
 
 
-def _known(amount: Decimal | Money | None, currency: str | None) -> Money | None:
-    if isinstance(amount, Money) or amount is None:
-        return amount
-    return Money(amount, currency) if currency else None
+def _known(amount: Decimal | Money | None, currency: str | None) -> tuple[Decimal, str] | None:
+    if isinstance(amount, Money):
+        return amount.amount, amount.currency
+    return None if amount is None or not currency else (amount, currency)
 
 
 def _as_date(value: date) -> date:

@@ -5,9 +5,9 @@ English of their country (`29 November 2026`, `November 29, 2026` in the US), so
 in another language than its sentence. Times are in the person's zone and always name it.
 """
 
+from dataclasses import dataclass
 from datetime import tzinfo
 from functools import lru_cache
-from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, UnknownLocaleError
@@ -18,8 +18,13 @@ _DEFAULT = "en-US"
 _UNSET = "en"  # what a person has who never chose: the browser knows better
 
 
-class Conventions(NamedTuple):
-    """How to write numbers, dates and times for somebody."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Conventions:
+    """How to write numbers, dates and times for somebody.
+
+    One object for all who share them (:func:`between`), told apart by identity: what was written by them is
+    remembered under it, and Babel's locales are slow to compare.
+    """
 
     numbers: Locale
     dates: Locale
@@ -30,12 +35,12 @@ def conventions() -> Conventions:
     """Return the conventions of the visitor of this request."""
     if not has_request_context():
         return between(_DEFAULT, "UTC")
-    if "conventions" not in g:
+    found: Conventions | None = g.get("conventions")
+    if found is None:
         person = g.get("person")
         chosen = getattr(person, "locale", "") or _UNSET
         tag = _asked_for() if chosen == _UNSET else chosen
-        g.conventions = between(tag, getattr(person, "time_zone", "") or "UTC")
-    found: Conventions = g.conventions
+        found = g.conventions = between(tag, getattr(person, "time_zone", "") or "UTC")
     return found
 
 

@@ -16,7 +16,7 @@ from portal import clock
 
 
 class Components:
-    """The macros of templates/components, by name."""
+    """The macros of templates/components, by name; each is looked up once, when it is first asked for."""
 
     def __init__(self, templates: Environment) -> None:
         self._templates = templates
@@ -27,6 +27,8 @@ class Components:
         except TemplateNotFound:
             raise AttributeError(name) from None
         macro: Callable[..., str] = getattr(module, name)
+        if not self._templates.auto_reload:
+            setattr(self, name, macro)
         return macro
 
 

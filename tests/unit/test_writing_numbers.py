@@ -86,6 +86,23 @@ def test_dates_are_words_of_the_visitors_english(of: object) -> None:
     assert filters.clock_time(NOON).endswith("EST")
 
 
+def test_the_hour_that_comes_twice_is_told_apart_by_its_zone(of: object) -> None:
+    of("en-GB", "Europe/Berlin")  # type: ignore[operator]
+    first = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    assert [filters.clock_time(first + timedelta(hours=n)) for n in (0, 1)] == ["02:30 CEST", "02:30 CET"]
+
+
+def test_what_is_remembered_for_one_visitor_is_not_told_another(of: object) -> None:
+    for tag, zone, amount, day, at in (
+        ("en-US", "UTC", "$1,234.50", "Nov 24, 2026", "12:03\u202fPM UTC"),
+        ("de-DE", "Europe/Berlin", "1.234,50\N{NO-BREAK SPACE}$", "24 Nov 2026", "13:03 CET"),
+    ) * 2:
+        of(tag, zone)  # type: ignore[operator]
+        assert filters.money(Decimal("1234.5"), "USD") == amount
+        assert filters.short_day(NOON) == day
+        assert filters.clock_time(NOON) == at
+
+
 def test_a_zone_without_a_name_is_told_by_its_distance(of: object) -> None:
     of("en-US", "Asia/Kathmandu")  # type: ignore[operator]
     assert filters.clock_time(NOON).endswith("UTC+5:45")

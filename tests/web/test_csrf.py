@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from flask import g
 
+from portal.people.sessions import new_cookie
 from portal.web import csrf, guard
+from portal.web.current import begin_session, forget_session
 from tests.harness.people import later, sign_in, wear
 from tests.visitor import Visitor
 from tests.web.test_guard import filled, token_for
@@ -101,6 +104,19 @@ def test_form_that_was_open_for_three_hours_still_works(portal: Flask) -> None:
     with later(hours=3):
         page = visitor.submit({"email": "x@example.com", "password": "y"}, action="/sign-in", status=422)
     assert page.shows("do not match")
+
+
+def test_token_is_made_once_a_page_and_anew_for_another_cookie(portal: Flask) -> None:
+    """CSRF-01: what a request made for one browser's cookie is not given to the one that it begins."""
+    with portal.test_request_context("/sign-in"):
+        first = csrf.token()
+        assert csrf.token() == first
+        begin_session(new_cookie())
+        second = csrf.token()
+        assert csrf.token() == second
+        g.live_session = None
+        forget_session()
+        assert len({first, second, csrf.token()}) == 3
 
 
 def test_form_of_one_account_does_not_act_on_another(portal: Flask, conn: Conn) -> None:
