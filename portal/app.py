@@ -8,6 +8,7 @@ from flask import Flask
 from portal import services as composition
 from portal.config import Settings
 from portal.services import Services
+from portal.web.pages import Templates
 
 # Every room exposes `blueprint`; what is shared by rooms exposes `register(app)`.
 # The order is the order of their hooks: request id and headers first, so that refusals have them too. What
@@ -48,6 +49,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
         template_folder="../templates",
         static_folder=None,
     )
+    app.jinja_environment = Templates
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value(),
         SECRET_KEY_FALLBACKS=settings.secret_key_fallbacks,

@@ -9,10 +9,23 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Response, current_app, make_response, render_template, request
-from jinja2 import Environment
+from flask.templating import Environment
 from jinja2.exceptions import TemplateNotFound
 
 from portal import clock
+
+
+class Templates(Environment):
+    """Rows are dicts, so a column is looked up before an attribute that dicts do not have, and wins over one.
+
+    Jinja asks the other way round, and the error that it catches costs more than the answer.
+    """
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Return what ``obj.attribute`` means in a template."""
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
 
 
 class Components:
