@@ -40,8 +40,10 @@
 
   // A part that waits (ui.waiting) asks every few seconds. As long as it says the same nothing is touched,
   // so focus stays where it is; when it says something else the whole page does, its heading included.
+  let heldFocus = false;
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { target, xhr } = event.detail;
+    heldFocus = target.contains(document.activeElement);
     if (!("quiet" in target.dataset) || xhr.status !== 200) return;
     const plain = (node) => node.textContent.replace(/\s+/g, " ").trim();
     const fresh = new DOMParser().parseFromString(xhr.responseText, "text/html").body;
@@ -52,6 +54,11 @@
   document.addEventListener("htmx:afterSwap", (event) => {
     // The target itself may have been replaced: look again at what stands in its place.
     const place = document.getElementById(event.detail.target.id);
+    // A link that was pressed and went with the old part leaves the focus to what came instead.
+    if (place && heldFocus && document.activeElement === document.body) {
+      place.tabIndex = -1;
+      place.focus({ preventScroll: true });
+    }
     const told = place && place.querySelector("[data-say]");
     say(told ? told.textContent.trim().replace(/\s+/g, " ") : "");
   });

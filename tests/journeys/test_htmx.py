@@ -246,6 +246,20 @@ def test_the_list_works_by_keyboard_alone(tab: Tab, portal: str) -> None:
     assert tab.page.evaluate("document.activeElement.id") == "q"
 
 
+def test_a_page_of_the_list_takes_the_focus_of_the_link_that_brought_it(tab: Tab, portal: str) -> None:
+    """Whoever goes on by keyboard goes on from the new rows, and not from the top of the page."""
+    tab.page.goto(f"{portal}/invoices")
+    tab.page.get_by_role("link", name="Next page").focus()
+    tab.page.keyboard.press("Enter")
+    tab.page.wait_for_url("**page=*")
+    expect(tab.page.locator("#results")).to_be_focused()
+
+    tab.page.keyboard.press("Tab")
+    tab.page.keyboard.press("Tab")
+
+    assert tab.page.evaluate("document.activeElement.textContent") == "N025"
+
+
 def test_a_page_that_waits_keeps_the_focus_and_then_tells_the_news(
     tab: Tab, portal: str, member: Member, conn: psycopg.Connection[dict[str, Any]], asked: list[str]
 ) -> None:
