@@ -20,7 +20,8 @@ Row = Mapping[str, Any]
 class NextStep:
     """What happens to a subscription by itself. ``kind`` chooses the sentence:
 
-    charge, invoice (billed without charging), trial_end, end, start, pause, resume, or nothing.
+    charge, invoice (billed without charging), change (the planned one), trial_end, end, start, pause,
+    resume, or nothing.
     """
 
     kind: str
@@ -71,6 +72,13 @@ def next_step(row: Row) -> NextStep:
         return NextStep("pause", row["pause_on"])
     if status == "trial":
         return NextStep("trial_end", row["trial_ends_on"] or row["next_billing_on"], price_of(row))
+    return _renewal(row)
+
+
+def _renewal(row: Row) -> NextStep:
+    if row["has_scheduled_change"]:
+        # what is charged then is not what it costs now, and nobody has told us the new sum
+        return NextStep("change", row["next_billing_on"])
     kind = "charge" if row["auto_collect"] else "invoice"
     return NextStep(kind, row["next_billing_on"], price_of(row))
 

@@ -45,6 +45,12 @@ def test_a_planned_change_is_said(world: World, as_member: SignIn) -> None:
 
     assert page.shows("A change is planned.")
     assert page.shows("this subscription is Business")
+    assert page.shows(
+        "The planned change of Team takes effect. What it costs then is expected to be charged."
+    )
+    # the sum of the next charge is that of the other plan, and nobody has told it
+    assert not page.shows("$49.00 is expected to be charged")
+    assert not as_member(member).get("/").shows("$49.00 is expected to be charged")
 
 
 def test_an_ended_one_keeps_its_invoices(world: World, as_member: SignIn) -> None:
