@@ -4,6 +4,9 @@ Both are put together from their parts when the app starts, named by their conte
 a pre-compressed copy, and cacheable for a year. htmx comes from its installed package. A merchant's
 `static/brand/tokens.css` is added to the end of the stylesheet and `static/brand/logo.svg` (or .png)
 shown in the header when they are there.
+
+While a new version is rolled out a page of one process asks another for its files: they are told by the name
+before the hash, and what is sent under a hash that is not its own is kept by nobody.
 """
 
 import gzip
@@ -46,16 +49,24 @@ def register(app: Flask) -> None:
     files = {"style": _named("portal.css", _style()), "script": _named("portal.js", _script())}
     for name in _present(LOGOS)[-1:]:
         files["logo"] = _named(Path(name).name, (ROOT / name).read_bytes())
-    by_name = {file.name: file for file in files.values()}
+    by_kind = {_kind(file.name): file for file in files.values()}
     app.jinja_env.globals["static_url"] = {kind: f"/static/{file.name}" for kind, file in files.items()}
 
     @app.get("/static/<file_name>")
     @sessionless
     def static_file(file_name: str) -> Response:
-        file = by_name.get(file_name)
+        file = by_kind.get(_kind(file_name))
         if file is None:
             abort(404)
-        return _answer(file)
+        response = _answer(file)
+        if file.name != file_name:
+            response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+def _kind(name: str) -> tuple[str, str]:
+    """Return a file's name without its hash."""
+    return name.partition(".")[0], name.rpartition(".")[2]
 
 
 def _answer(file: StaticFile) -> Response:

@@ -198,6 +198,10 @@ def test_static_files_are_named_by_content_packed_and_kept(app: Flask) -> None:
         assert response.headers["Content-Encoding"] == "gzip"
         assert "Set-Cookie" not in response.headers
         assert again.status_code == 304
+        # a page of the version before or after this one, while a new one is rolled out
+        other = visitor.raw("GET", re.sub(r"\.[0-9a-f]{12}\.", ".0123456789ab.", address), headers=PACKED)
+        assert (other.status_code, other.data) == (200, response.data)
+        assert other.headers["Cache-Control"] == "no-store"
 
 
 def test_lengths_of_packed_pages_say_little() -> None:
