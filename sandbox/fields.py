@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from sandbox import dates
-from sandbox.errors import ZohoError, bad
+from sandbox.errors import bad
 from sandbox.money import dec, text
 from sandbox.tx import Doc
 
@@ -139,13 +139,6 @@ def inner(body: Doc, name: str) -> Doc:
 def kept(body: Doc, names: tuple[str, ...]) -> Doc:
     """Texts that are only remembered and given back."""
     return {name: string(body, name) for name in names if body.get(name) is not None}
-
-
-def no_such(error: ZohoError, found: Any) -> Any:
-    """`found`, or the refusal."""
-    if found is None:
-        raise error
-    return found
 
 
 def _lower_bool(value: Any) -> str:

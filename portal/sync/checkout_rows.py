@@ -144,7 +144,7 @@ class Checkout:
 
 @dataclass(frozen=True, slots=True)
 class PageWish:
-    """What a hosted page is wanted for. ``choice`` tells two wishes apart; ``body`` is Zoho's request."""
+    """What a hosted page is wanted for. ``choice`` tells two wishes apart."""
 
     kind: str
     account_id: UUID

@@ -6,7 +6,6 @@ up (a search by `reference_id`, a fresh read) and never asks again by itself (CO
 
 import time
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import Any
 
 from portal.config import Settings
@@ -16,7 +15,7 @@ from portal.zoho.budget import Budget
 from portal.zoho.calls import Caller
 from portal.zoho.errors import BadAnswer, OutcomeUnknown
 from portal.zoho.oauth import AccountsServer
-from portal.zoho.payloads import Customer, HostedPage, Invoice, Payment, Raw, Refund, Subscription
+from portal.zoho.payloads import Customer, HostedPage, Payment, Raw, Subscription
 from portal.zoho.reader import Kind, ZohoReader
 from portal.zoho.tokens import Tokens
 from portal.zoho.transport import Transport
@@ -93,35 +92,15 @@ class ZohoClient(ZohoReader):
         answer = self._act("POST", "/subscriptions/{id}/resume", subscription_id, body=body)
         return self._subscription(answer)
 
-    def set_auto_collect(self, subscription_id: str, auto_collect: bool) -> Subscription:
-        body = {"auto_collect": auto_collect}
-        answer = self._act("POST", "/subscriptions/{id}/autocollect", subscription_id, body=body)
-        return self._subscription(answer)
-
     def attach_card(self, subscription_id: str, card_id: str, auto_collect: bool = True) -> Subscription:
         body = {"card_id": card_id, "auto_collect": auto_collect}
         answer = self._act("POST", "/subscriptions/{id}/card", subscription_id, body=body)
         return self._subscription(answer)
 
-    def detach_card(self, subscription_id: str) -> None:
-        """Take the card from a subscription, which becomes offline; the customer keeps the card."""
-        self._act("DELETE", "/subscriptions/{id}/card", subscription_id)
-
     def delete_card(self, customer_id: str, card_id: str) -> None:
         """Delete a card here and at the gateway, even when subscriptions still use it (facts.md 5.5)."""
         path, ids = "/customers/{customer}/cards/{card}", {"customer": customer_id, "card": card_id}
         self._ask("DELETE", path, ids)
-
-    def apply_coupon(self, subscription_id: str, code: str) -> None:
-        ids = {"subscription": subscription_id, "code": code}
-        self._ask("POST", "/subscriptions/{subscription}/coupons/{code}", ids)
-
-    def remove_coupon(self, subscription_id: str) -> None:
-        self._act("DELETE", "/subscriptions/{id}/coupons", subscription_id)
-
-    def buy_one_time_addon(self, subscription_id: str, body: Mapping[str, Any]) -> Invoice:
-        answer = self._act("POST", "/subscriptions/{id}/buyonetimeaddon", subscription_id, body=body)
-        return _made(Invoice, answer, "invoice")
 
     def collect(self, invoice_id: str, method: Mapping[str, str]) -> Payment:
         """Charge an open invoice to {"card_id": ...} or {"account_id": ...} on file (facts.md 6.1).
@@ -131,10 +110,6 @@ class ZohoClient(ZohoReader):
         if len(method) != 1 or not method.keys() <= {"card_id", "account_id"} or not all(method.values()):
             raise ValueError("charge either a card or a bank account")
         return _made(Payment, self._act("POST", "/invoices/{id}/collect", invoice_id, body=method), "payment")
-
-    def refund_payment(self, payment_id: str, amount: Decimal, description: str = "") -> Refund:
-        body = {"amount": amount, "description": description}
-        return _made(Refund, self._act("POST", "/payments/{id}/refunds", payment_id, body=body), "refund")
 
     def _act(self, method: str, path: str, object_id: str | None = None, **rest: Any) -> Raw:
         return self._ask(method, path, {} if object_id is None else {"id": object_id}, **rest)

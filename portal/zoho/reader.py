@@ -27,7 +27,6 @@ from portal.zoho.payloads import (
     Plan,
     Product,
     Raw,
-    Refund,
     ScheduledChange,
     Subscription,
     Tax,
@@ -85,9 +84,6 @@ class ZohoReader:
     def fetch_credit_note(self, credit_note_id: str) -> CreditNote:
         found = self._one("/creditnotes/{id}", credit_note_id, "credit_note", "creditnote")
         return CreditNote.parse(found)
-
-    def fetch_refund(self, refund_id: str) -> Refund:
-        return Refund.parse(self._one("/creditnotes/refunds/{id}", refund_id, "refund"))
 
     def fetch_product(self, product_id: str) -> Product:
         return Product.parse(self._one("/products/{id}", product_id, "product"))
@@ -177,9 +173,6 @@ class ZohoReader:
         """List newest first, without payloads (facts.md 7.7)."""
         newest_first = {"sort_column": "event_time", "sort_order": "D"}
         return self._page("/events", Event, page, {**newest_first, **filters}, "events")
-
-    def list_hosted_pages(self, page: int = 1, **filters: str) -> Page[HostedPage]:
-        return self._page("/hostedpages", HostedPage, page, filters, "hosted_pages", "hostedpages")
 
     def find_subscriptions_by_reference(self, reference_id: str) -> list[Subscription]:
         """Find what a command of ours made: the only way to learn it after a time-out (facts.md 2.7)."""

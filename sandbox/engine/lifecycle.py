@@ -224,15 +224,6 @@ def drop_coupon(world: World, tx: Tx, subscription_id: str) -> Doc:
     return subscriptions.save(world, tx, sub)
 
 
-def convert_trial(world: World, tx: Tx, subscription_id: str) -> Doc:
-    """Staff act: end a trial today and bill."""
-    sub = subscriptions.get(tx, subscription_id)
-    if sub["status"] != "trial":
-        raise refused("The subscription is not in trial.")
-    renewals.activate(world, tx, sub, world.clock.today())
-    return sub
-
-
 def _charge_open(world: World, tx: Tx, sub: Doc) -> None:
     from sandbox.engine import invoices
 

@@ -271,3 +271,40 @@ def test_quotes_in_prose_are_plain() -> None:
         if any(sign in line for sign in guillemets)
     ]
     assert not found, 'Quote as English does, "so":\n' + "\n".join(found)
+
+
+# What is called from elsewhere than the portal: each with its caller.
+CALLED_FROM_OUTSIDE = {
+    "portal.web.guard.matrix",  # tests/house/test_routes.py
+}
+
+
+def test_every_function_has_a_caller() -> None:
+    """A night's pruning was written, tested, and called by nobody: the tables grew for good."""
+    paths = [*python("portal"), CHECKOUT / "wsgi.py"]
+    trees = {named(path).removesuffix(".py").replace("/", "."): ast.parse(path.read_text()) for path in paths}
+    called = {name for module, tree in trees.items() for name in names_used(module, tree)}
+    written = {
+        f"{module}.{node.name}"
+        for module, tree in trees.items()
+        for node in tree.body
+        # what is decorated is called by its decorator; app.py calls `register` of every part that has one
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and not node.decorator_list
+        and node.name != "register"
+    }
+    assert written - called - CALLED_FROM_OUTSIDE == set(), "call it, or delete it with its tests"
+
+
+def names_used(module: str, tree: ast.Module) -> Iterator[str]:
+    """Yield what a module uses of itself and of others, by its full name."""
+    known: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            known |= {one.asname or one.name: f"{node.module}.{one.name}" for one in node.names}
+    yield from known.values()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            yield f"{module}.{node.id}"
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            yield f"{known.get(node.value.id, '')}.{node.attr}"

@@ -37,7 +37,6 @@ def test_every_list_reads_and_its_rows_can_be_fetched(zoho: ZohoClient) -> None:
         row = page.items[0]
         assert getattr(fetch_one(getattr(row, key)), key) == getattr(row, key)
     assert zoho.list_credit_notes().items == []
-    assert zoho.list_hosted_pages().items == []
 
 
 def test_a_list_row_and_the_detail_agree_where_both_speak(zoho: ZohoClient) -> None:
@@ -71,7 +70,7 @@ def test_pages_are_walked_to_the_end(zoho: ZohoClient, sandbox: Sandbox) -> None
     [
         *("fetch_subscription", "fetch_invoice", "fetch_customer", "fetch_payment", "fetch_product"),
         *("fetch_plan", "fetch_addon", "fetch_coupon", "fetch_credit_note", "fetch_event"),
-        *("fetch_hosted_page", "fetch_refund"),
+        "fetch_hosted_page",
     ],
 )
 def test_an_unknown_id_is_not_found_whatever_status_zoho_gives_it(zoho: ZohoClient, fetch: str) -> None:
@@ -103,7 +102,6 @@ def test_a_hosted_page_is_made_and_read_back(zoho: ZohoClient) -> None:
     assert read.zoho_id == made.zoho_id
     assert read.status in ("fresh", "read")
     assert read.subscription_zoho_id == ""
-    assert [page.zoho_id for page in zoho.list_hosted_pages().items] == [made.zoho_id]
 
 
 def test_every_kind_of_hosted_page_can_be_asked_for(zoho: ZohoClient) -> None:
@@ -170,7 +168,6 @@ def test_a_plan_change_at_the_end_of_the_term_can_be_seen_and_dropped(zoho: Zoho
 
 def test_a_subscription_can_be_paused_switched_and_resumed(zoho: ZohoClient) -> None:
     subscription = a_subscription(zoho)
-    assert zoho.set_auto_collect(subscription.zoho_id, False).auto_collect is False
     [card] = zoho.fetch_cards(subscription.customer_zoho_id)
     assert zoho.attach_card(subscription.zoho_id, card.zoho_id).payment_method_zoho_id == card.zoho_id
     today = zoho.fetch_subscription(subscription.zoho_id).current_term_ends_on

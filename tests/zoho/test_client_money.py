@@ -1,7 +1,6 @@
-"""Payments, refunds, bank accounts, credit notes and one-time addons through the client."""
+"""Payments, pauses, bank accounts and invoices as files through the client."""
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,34 +12,27 @@ from tests.zoho.hostile import Request, World
 from tests.zoho.test_client import a_subscription
 
 
-def test_an_open_invoice_is_charged_and_the_payment_refunded(zoho: ZohoClient) -> None:
+def test_an_open_invoice_is_charged(zoho: ZohoClient) -> None:
     subscription = a_subscription(zoho)
     [card] = zoho.fetch_cards(subscription.customer_zoho_id)
-    zoho.set_auto_collect(subscription.zoho_id, False)
+    # what staff do in Zoho, and the portal cannot
+    zoho._act("POST", "/subscriptions/{id}/autocollect", subscription.zoho_id, body={"auto_collect": False})
     addon = next(addon for addon in zoho.list_addons().items if addon.type == "one_time")
-    invoice = zoho.buy_one_time_addon(
-        subscription.zoho_id, {"addons": [{"addon_code": addon.code, "quantity": 1}]}
-    )
-    assert invoice.balance > 0
+    bought = {"addons": [{"addon_code": addon.code, "quantity": 1}]}
+    zoho._act("POST", "/subscriptions/{id}/buyonetimeaddon", subscription.zoho_id, body=bought)
+    theirs = zoho.list_invoices(customer_id=subscription.customer_zoho_id).items
+    invoice = next(one for one in theirs if one.balance > 0)
+
     payment = zoho.collect(invoice.zoho_id, {"card_id": card.zoho_id})
     assert (payment.status, payment.amount) == ("success", invoice.balance)
     assert zoho.fetch_invoice(invoice.zoho_id).balance == 0
-    refund = zoho.refund_payment(payment.zoho_id, Decimal("1.5"), "sorry")
-    assert refund.amount == Decimal("1.5")
-    assert zoho.fetch_refund(refund.zoho_id).zoho_id == refund.zoho_id
-    [note] = zoho.list_credit_notes().items
-    assert zoho.fetch_credit_note(note.zoho_id).total == note.total
 
 
-def test_a_coupon_goes_on_and_off_and_a_card_is_taken_away(zoho: ZohoClient) -> None:
-    subscription = a_subscription(zoho)
-    zoho.apply_coupon(subscription.zoho_id, "WELCOME20")
-    zoho.remove_coupon(subscription.zoho_id)
-    zoho.detach_card(subscription.zoho_id)
-    assert zoho.fetch_subscription(subscription.zoho_id).auto_collect is False
-    [card] = zoho.fetch_cards(subscription.customer_zoho_id)
-    zoho.delete_card(subscription.customer_zoho_id, card.zoho_id)
-    assert zoho.fetch_cards(subscription.customer_zoho_id) == []
+def test_a_card_is_taken_away(zoho: ZohoClient) -> None:
+    customer = a_subscription(zoho).customer_zoho_id
+    [card] = zoho.fetch_cards(customer)
+    zoho.delete_card(customer, card.zoho_id)
+    assert zoho.fetch_cards(customer) == []
 
 
 def test_a_paused_subscription_goes_on(zoho: ZohoClient, sandbox: Sandbox) -> None:

@@ -7,7 +7,7 @@ from portal.zoho.payloads.event import Event
 from portal.zoho.payloads.hosted_page import HostedPage
 from portal.zoho.payloads.invoice import Invoice, InvoiceLine, InvoicePayment
 from portal.zoho.payloads.organization import Organization, Tax
-from portal.zoho.payloads.payment import Applied, CreditNote, GatewayCharge, Payment, Refund
+from portal.zoho.payloads.payment import Applied, CreditNote, GatewayCharge, Payment
 from portal.zoho.payloads.subscription import (
     ScheduledChange,
     Subscription,
@@ -37,7 +37,6 @@ __all__ = [
     "Plan",
     "Product",
     "Raw",
-    "Refund",
     "ScheduledChange",
     "Subscription",
     "SubscriptionAddon",

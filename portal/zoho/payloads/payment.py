@@ -1,4 +1,4 @@
-"""Money that moved: payments, credit notes, refunds (facts.md 5.2, 6.2, 6.3)."""
+"""Money that moved: payments and credit notes (facts.md 5.2, 6.2)."""
 
 from decimal import Decimal
 from typing import ClassVar
@@ -11,7 +11,6 @@ from portal.zoho.payloads.base import (
     Id,
     LastFour,
     Moment,
-    Object,
     Part,
     Payload,
     Raw,
@@ -91,27 +90,3 @@ class CreditNote(Payload):
     @property
     def applied(self) -> list[Applied]:
         return Applied.each(self.applied_rows)
-
-
-class Refund(Payload):
-    kind: ClassVar[str] = "refund"
-
-    zoho_id: Id = Field(validation_alias="refund_id")
-    customer_zoho_id: Text = Field(default="", validation_alias="customer_id")
-    payment_zoho_id: Text = Field(default="", validation_alias="payment_id")
-    credit_note_zoho_id: Text = ""
-    mode: Text = Field(default="", validation_alias="refund_mode")
-    status: Text = ""
-    amount: Sum
-    currency_code: Text = ""
-    refunded_on: Day = Field(default=None, validation_alias="date")
-    description: Text = ""
-    reference_number: Text = ""
-    charge_row: Object = Field(default={}, validation_alias="autotransaction")
-    created_at: Moment = Field(default=None, validation_alias="created_time")
-    updated_at: Moment = Field(default=None, validation_alias=named("updated_time", "last_modified_time"))
-
-    @classmethod
-    def prepared(cls, row: Raw) -> Raw:
-        note = object_from(row.get("creditnote") or row.get("credit_note"))
-        return {**row, "credit_note_zoho_id": note.get("creditnote_id") or row.get("creditnote_id")}

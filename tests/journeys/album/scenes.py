@@ -14,7 +14,6 @@ from uuid import uuid4
 
 from tests.harness.worlds import Member, Row, World
 
-TEAM = {"sub_total": 49, "tax_total": 0, "total": 49}
 LONG = "Society for the Preservation of Unreasonably Long Company Names and Addresses of Greater Manchester"
 
 
