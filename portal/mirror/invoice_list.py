@@ -26,8 +26,9 @@ _MATCHING = sql.SQL("""
   from billing.invoices i
   where i.account_id = %(account_id)s and i.gone_at is null
     and (%(year)s::int is null or extract(year from i.invoice_date) = %(year)s)
-    and (%(search)s = '' or i.number ilike %(pattern)s or exists (
-      select from billing.invoice_lines l where l.invoice_id = i.id and l.name ilike %(pattern)s))
+    and (%(search)s = '' or i.number ilike %(pattern)s or i.id in (
+      select l.invoice_id from billing.invoice_lines l
+      where l.account_id = %(account_id)s and l.name ilike %(pattern)s))
     and case %(standing)s
       when 'open' then i.balance > 0 and i.status not in ('void', 'draft', 'pending')
       when 'overdue' then i.balance > 0 and i.status not in ('void', 'draft', 'pending')
@@ -37,8 +38,9 @@ _MATCHING = sql.SQL("""
       else true end
 """)
 # Over ten thousand invoices most of the time goes where one does not look: so the value to sort by is written
-# as text for the page's rows only, years are found one index probe each, and what matches is read twice and
-# not kept, unless a search makes reading it dear.
+# as text for the page's rows only, years are found one index probe each, lines are searched at once for the
+# account and not for each invoice, and what matches is read twice and not kept, unless a search makes reading
+# it dear.
 _PAGE = sql.SQL("""
 with recursive matching as {kept} ({matching}),
 newest (invoice_date) as (

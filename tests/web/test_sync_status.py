@@ -11,7 +11,7 @@ import pytest
 from portal import clock
 from portal.admin import drift as drift_pages
 from portal.db import transaction
-from portal.sync import drift, inbox, refresh, repair, runs
+from portal.sync import drift, inbox, refresh, repair, runs, status
 from portal.sync.inbox import Delivery
 from portal.sync.subjects import Subject
 from portal.web.paging import Cursor
@@ -235,6 +235,22 @@ def test_what_could_not_be_read_again_says_so(
 
     conn.execute("update billing.customers set synced_at = now() + interval '1 second'")
     assert not staff.get(customer).shows("could not be read")
+
+
+def test_a_large_copy_is_told_by_an_estimate_that_says_so(
+    staff: Visitor, conn: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """design.md 8, look.md: the page of the sync does not count a hundred thousand rows at each look."""
+    conn.execute(
+        "insert into billing.customers (zoho_id, display_name, synced_at, source, read_started_at)"
+        " select n, n, now(), 'webhook', now() from generate_series(1, 149) n"
+    )
+    conn.execute("analyze billing.customers")
+    page = staff.get("/admin")
+    assert page.shows("149")
+    assert not page.shows("about")
+    monkeypatch.setattr(status, "COUNTED", 140)
+    assert staff.get("/admin").shows("about 100")
 
 
 def test_customers_and_visitors_see_no_staff_page(app: Flask, visitor: Visitor) -> None:
