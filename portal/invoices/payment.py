@@ -6,6 +6,7 @@ under way, the door is shut.
 """
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -66,7 +67,9 @@ def show_payment(invoice_id: UUID) -> Response:
     bill = _bill(invoice_id)
     _demand(bill.invoice)
     form = _form(bill, PaymentForm(formdata=None))
-    form.method.data = form.method.choices[0][0]
+    # what was not declined for this invoice before is the better guess
+    untried = [one["zoho_id"] for one in bill.methods if not one["declined_on"]]
+    form.method.data = untried[0] if untried else form.method.choices[0][0]
     return _show(bill, form)
 
 
@@ -141,12 +144,20 @@ def is_payable(invoice: Row) -> bool:
 
 
 def _form(bill: Bill, form: PaymentForm) -> PaymentForm:
-    known = [(one["zoho_id"], payment_method.name(one)) for one in bill.methods]
+    known = [(one["zoho_id"], _called(one)) for one in bill.methods]
     form.method.choices = [*known, (NEW, "Another card or bank account, entered on the secure payment page")]
     if not form.is_submitted():
         form.key.data = new_key()
         form.amount.data = bill.amount
     return form
+
+
+def _called(method: Row) -> str:
+    """Name the method, and whether it was declined for this very invoice."""
+    name = payment_method.name(method)
+    if not method["declined_on"]:
+        return name
+    return f"{name}, declined on {filters.day(date.fromisoformat(method['declined_on']))}"
 
 
 def _quoted(bill: Bill) -> dict[str, Any]:

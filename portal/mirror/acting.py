@@ -30,7 +30,11 @@ where s.id = %(id)s and s.account_id = %(account_id)s and s.gone_at is null
 _INVOICE = """
 select i.*,
   (select coalesce(jsonb_agg(jsonb_build_object('zoho_id', m.zoho_id, 'kind', m.kind, 'brand', m.brand,
-      'last_four', m.last_four, 'expiry_month', m.expiry_month, 'expiry_year', m.expiry_year)
+      'last_four', m.last_four, 'expiry_month', m.expiry_month, 'expiry_year', m.expiry_year,
+      'declined_on', (select max(p.paid_on) from billing.payments p
+        where p.account_id = i.account_id and p.gone_at is null and p.status = 'failure'
+          and p.last_four = m.last_four and m.last_four <> ''
+          and p.applied @> jsonb_build_array(jsonb_build_object('invoice_zoho_id', i.zoho_id))))
       order by m.is_primary desc nulls last, m.created_at), '[]')
     from billing.payment_methods m where m.account_id = i.account_id and m.gone_at is null) as methods,
   (select to_jsonb(x) - 'request' - 'result' from billing.intents x

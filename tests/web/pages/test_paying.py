@@ -90,6 +90,25 @@ def test_a_card_on_file_is_charged_once_for_two_clicks(debtor: Debtor, as_member
     assert len(debtor.payments()) == 1
 
 
+def test_what_was_declined_for_this_invoice_says_so_and_is_not_the_first_choice(
+    world: World, as_member: SignIn
+) -> None:
+    member = world.member()
+    row = world.invoice(member)
+    world.method(member, last_four="0042", brand="visa", is_primary=True)
+    other = world.method(member, last_four="4444", brand="visa")
+    world.payment(member, row, status="failure", last_four="0042", paid_on=world.day)
+    world.payment(member, world.invoice(member), status="failure", last_four="4444")
+    visitor = as_member(member)
+
+    page = visitor.get(f"/invoices/{row['id']}/payment")
+
+    assert page.shows("Visa ending 0042, declined on ")
+    assert not page.shows("Visa ending 4444, declined")
+    chosen = page.soup.find("input", attrs={"name": "method", "checked": True})
+    assert chosen["value"] == other["zoho_id"]
+
+
 def test_a_decline_is_told_in_plain_words_and_nothing_is_charged(debtor: Debtor, as_member: SignIn) -> None:
     visitor = as_member(debtor.member)
     visitor.get(f"/invoices/{debtor.invoice_id}/payment")
