@@ -39,11 +39,20 @@ def hostile(world: World) -> tuple[Member, dict[str, str]]:
         reference_number=CANARY,
         due_date=world.in_days(-1),
         tax_total=1,
-        raw={"taxes": [{"tax_name": CANARY, "tax_amount": 1}]},
+        raw={
+            "taxes": [{"tax_name": CANARY, "tax_amount": 1}],
+            "customer_name": CANARY,
+            "billing_address": {"street": CANARY, "city": CANARY, "state": CANARY},
+        },
         subscription_zoho_ids=[subscription["zoho_id"]],
     )
     world.payment(member, invoice, amount=1, mode=CANARY, number=CANARY)
     world.credit_note(member, invoice, total=1, number=CANARY)
+    acts = {"cancel:done": subscription, "collect:done": invoice, "remove_method:done": card}
+    for action, row in acts.items():
+        kind = {"cancel:done": "subscription", "collect:done": "invoice"}.get(action, "payment_method")
+        act = {"action": action, "object_kind": kind, "object_id": row["zoho_id"]}
+        world.put("activity", {"account_id": member.account_id, "actor_kind": "user", **act})
     return member, {"subscription": str(subscription["id"]), "invoice": str(invoice["id"])}
 
 
@@ -60,6 +69,7 @@ def test_no_page_runs_or_obeys_what_a_name_says(
         f"/invoices/{ids['invoice']}",
         f"/invoices?q={CANARY[:20]}",
         "/payment-methods",
+        "/account/history",
         "/nowhere",
     )
     for path in paths:
@@ -76,7 +86,8 @@ def test_the_browser_sees_text_where_there_was_an_attack(
     hostile: tuple[Member, dict[str, str]], as_member: SignIn
 ) -> None:
     member, ids = hostile
-    for path in ("/", f"/invoices/{ids['invoice']}", f"/subscriptions/{ids['subscription']}"):
+    ours = (f"/invoices/{ids['invoice']}", f"/subscriptions/{ids['subscription']}", "/account/history")
+    for path in ("/", *ours):
         soup = BeautifulSoup(as_member(member).raw("GET", path).text, "html5lib")
         assert not soup.find("img")
         assert not [tag for tag in soup.find_all(True) if "onerror" in tag.attrs]
