@@ -6,6 +6,8 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,6 +26,15 @@ select format('%I.%I', n.nspname, c.relname)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p') and not c.relispartition and n.nspname in ('billing', 'jobs')
 order by 1
+"""
+
+# What counts the rows of a table counts from its start again.
+RESTART = """
+select setval(s.oid::regclass, q.seqstart, false)
+from pg_class s join pg_namespace n on n.oid = s.relnamespace
+join pg_sequence q on q.seqrelid = s.oid
+join pg_depend d on d.objid = s.oid and d.classid = 'pg_class'::regclass and d.deptype in ('a', 'i')
+where n.nspname in ('billing', 'jobs')
 """
 
 
@@ -84,7 +95,12 @@ def with_database(url: str, name: str) -> str:
 
 
 class Wiper:
-    """Brings a database back to what the migrations left, fast: only tables that hold rows are touched."""
+    """Brings a database back to what the migrations left, fast: only tables that hold rows are touched.
+
+    Rows are deleted and the tables vacuumed, which gives small ones back all their pages. TRUNCATE would
+    take along every table that refers to one of them and make new files for each: a hundred milliseconds
+    after each test, where this takes five.
+    """
 
     def __init__(self, url: str) -> None:
         self.conn = psycopg.connect(url, autocommit=True)
@@ -93,18 +109,33 @@ class Wiper:
         for table in self.seeded:
             kept = sql.Identifier("kept_" + table.replace(".", "_"))
             self.conn.execute(sql.SQL("create temp table {} as table {}").format(kept, _name(table)))
+        # A table that was never vacuumed is planned for as a larger one: all are to begin alike.
+        self._vacuum(self.tables)
 
     def wipe(self) -> None:
         filled = self._filled()
         if not filled:
             return
-        names = sql.SQL(", ").join(_name(table) for table in filled)
-        with self.conn.transaction():
-            self.conn.execute("set local session_replication_role = replica")
-            self.conn.execute(sql.SQL("truncate {} restart identity cascade").format(names))
+        with self._unguarded():
+            for table in filled:
+                self.conn.execute(sql.SQL("delete from {}").format(_name(table)))
+            self.conn.execute(RESTART)
+        # Before anything is put back: only pages at the end go, and rows are to lie in their order again.
+        self._vacuum(filled)
+        with self._unguarded():
             for table in self.seeded:
                 kept = sql.Identifier("kept_" + table.replace(".", "_"))
                 self.conn.execute(sql.SQL("insert into {} select * from {}").format(_name(table), kept))
+
+    @contextmanager
+    def _unguarded(self) -> Iterator[None]:
+        """Let neither triggers nor foreign keys look."""
+        with self.conn.transaction():
+            self.conn.execute("set local session_replication_role = replica")
+            yield
+
+    def _vacuum(self, tables: list[str]) -> None:
+        self.conn.execute(sql.SQL("vacuum {}").format(sql.SQL(", ").join(map(_name, tables))))
 
     def _filled(self) -> list[str]:
         probes = sql.SQL(" union all ").join(
