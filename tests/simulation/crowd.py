@@ -43,7 +43,6 @@ class Crowd:
     def act(self) -> None:
         """One person does one thing."""
         email = self.dice.choice(EMAILS)
-        losses = self.setting.power.losses
         if "web" in self.setting.down:
             self.history.note(f"{email}: nobody answers")
             return
@@ -61,7 +60,7 @@ class Crowd:
             return
         status = self.browsers[email].last_status
         self.history.note(f"{email} {name}: {status}")
-        if status == SERVER_ERROR and self.setting.power.losses == losses:
+        if status == SERVER_ERROR:
             self.history.violate("no surprise", f"{email} {name} met a page of status 500")
 
     def _do_something(self, email: str) -> str:

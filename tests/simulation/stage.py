@@ -134,7 +134,7 @@ class Stage:
         shutil.copytree(self.folder / "template", copy)
         virtual, power = VirtualTime(START + AFTER_SETTING), Power()
         network = Network(virtual, lambda: 0.0)
-        with living_in(virtual), drawn_from(seed), connecting(network):
+        with quiet(), living_in(virtual), drawn_from(seed), connecting(network):
             pool = Connections(self.url, power, DatabaseWeather(virtual), self.links)
             setting = Setting(self, virtual, power, network, _sandbox(copy), pool)
             self.line.setting = setting
@@ -208,7 +208,6 @@ def build(server: Server, folder: Path, name: str) -> Iterator[Stage]:
     values = {key.lower(): value for key, value in env.items()}
     settings = Settings.model_validate({**values, "zoho_calls_per_minute": 100})
     with ExitStack() as stack:
-        _be_quiet(stack)
         line, links = identity.Line(), list[Link]()
         pool = Connections(url, Power(), DatabaseWeather(VirtualTime()), links)
         stack.callback(pool.close)
@@ -235,7 +234,7 @@ def _begin(app: Flask, folder: Path, pool: Connections) -> dict[str, UUID]:
     shutil.rmtree(folder, ignore_errors=True)
     virtual = VirtualTime()
     network = Network(virtual, lambda: 0.0)
-    with living_in(virtual), drawn_from("stage"), connecting(network):
+    with quiet(), living_in(virtual), drawn_from("stage"), connecting(network):
         zoho = _sandbox(folder)
         services = app.extensions["services"]
         calling = client.build(services.settings, services.pool, services.keyring, virtual.sleep)
@@ -303,8 +302,12 @@ def _close(zoho: Flask) -> None:
     world.store.close()
 
 
-def _be_quiet(stack: ExitStack) -> None:
+@contextmanager
+def quiet() -> Iterator[None]:
     """Faults are the point here: the log would be nothing else."""
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    stack.callback(lambda: structlog.configure(**before))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
