@@ -6,7 +6,6 @@ nature, one in ten of which satisfies the rule by chance: Zoho's ids, addresses,
 """
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 _RUN = re.compile(r"(?<![\w+])\d(?:[ -]?\d){12,18}(?!\w)")
@@ -23,9 +22,12 @@ def mask(text: str) -> str:
 
 def mask_within(value: Any, key: str = "") -> Any:
     """Return JSON with its card numbers masked, in keys as well as in values."""
-    if isinstance(value, Mapping):
+    # Every word of every answer comes by here, and nearly all are short: they cost no call.
+    if isinstance(value, dict):
         return {
-            name if len(name) < _SHORTEST else mask(name): mask_within(inner, name)
+            name if len(name) < _SHORTEST else mask(name): inner
+            if isinstance(inner, str) and len(inner) < _SHORTEST
+            else mask_within(inner, name)
             for name, inner in value.items()
         }
     if isinstance(value, list):
