@@ -100,7 +100,7 @@ def test_cookie_is_opaque_http_only_lax_and_hashed_at_rest(visitor: Visitor, con
 
 def test_https_cookie_has_the_host_prefix(make_app: Callable[..., Flask]) -> None:
     """SES-07"""
-    app = make_app(base_url="https://pay.example.com")
+    app = make_app(base_url="https://pay.example.com", zoho_webhook_secrets="ASecretOfOurOwnASecretOfOurOwn")
     answer = app.test_client().get("/sign-in", base_url="https://pay.example.com")
     cookies = answer.headers.getlist("Set-Cookie")
     assert any(one.startswith("__Host-session=") for one in cookies)
