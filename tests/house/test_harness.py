@@ -22,6 +22,22 @@ def test_each_test_finds_the_database_as_the_migrations_left_it(conn: Conn, turn
     assert left == []
 
 
+@pytest.mark.parametrize("turn", [1, 2, 3])
+def test_each_test_counts_its_rows_from_one_and_finds_them_in_their_order(conn: Conn, turn: int) -> None:
+    made = [
+        conn.execute("insert into jobs.procrastinate_workers default values returning id").fetchone()
+        for _ in range(turn)
+    ]
+    conn.execute("delete from jobs.procrastinate_workers where id = 1")
+    conn.execute(
+        "insert into billing.rate_limits (key, window_start)"
+        " select key, now() from unnest('{c,a,b}'::text[]) as told (key)"
+    )
+
+    assert [row["id"] for row in made if row] == [*range(1, turn + 1)]
+    assert [row["key"] for row in conn.execute("select key from billing.rate_limits")] == ["c", "a", "b"]
+
+
 def test_the_pool_of_the_portal_reaches_the_same_database(conn: Conn, pool: object) -> None:
     from portal.db.transaction import as_worker
 
