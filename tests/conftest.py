@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+import structlog
 
 from tests.harness import browser as chromium
 from tests.harness import canaries, database, processes, spread
@@ -37,6 +38,12 @@ def pytest_configure_node(node: Any) -> None:
         config.stash[SERVER] = database.start()
     server = config.stash[SERVER]
     node.workerinput["server"] = (server.admin_url, server.template)
+
+
+def pytest_configure() -> None:
+    """Write logged exceptions as Python does: drawn by rich with all locals, each costs 0.1 s."""
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
