@@ -28,7 +28,7 @@ from portal.zoho.errors import BreakerOpen, BudgetSpent, RateLimited
 from portal.zoho.lanes import Bucket, Terms
 
 LEASE = timedelta(seconds=30)
-KEEP_LOG = timedelta(days=30)
+KEEP_LOG = timedelta(days=30)  # portal/sync/housekeeping.py drops what is older, once a night
 _LONGEST_NAP = 1.0
 _SLOT_NAP = 0.1
 
@@ -64,11 +64,8 @@ with gone as (delete from billing.call_leases where expires_at <= %(now)s),
 {_SAVE}
 """  # noqa: S608 - both parts are constants of this file
 
-# The log cleans itself: every line that is written takes up to ten old ones away.
 _FINISH = f"""
 with gone as (delete from billing.call_leases where id = %(lease)s),
-     old as (delete from billing.zoho_calls where id in (
-               select id from billing.zoho_calls where at < %(forget_before)s order by at limit 10)),
      logged as (insert into billing.zoho_calls
                   (at, lane, method, endpoint, status, zoho_code, ms, outcome, request_id, tokens_left)
                 values (%(entered_at)s, %(lane)s, %(method)s, %(endpoint)s, %(status)s, %(zoho_code)s, %(ms)s,
@@ -162,8 +159,7 @@ class Budget:
         with self._held(permit.lane, now) as (conn, state, under_way):
             health = state.health.after(made.outcome, now, made.retry_at)
             values = self._columns(_State(state.bucket, health), now, max(under_way["at_once"] - 1, 0))
-            forget = {"forget_before": now - KEEP_LOG}
-            transaction.commit_with(conn, _FINISH, {**values, **_logged(made), **_leased(permit), **forget})
+            transaction.commit_with(conn, _FINISH, {**values, **_logged(made), **_leased(permit)})
 
     def usage(self, conn: Conn) -> Usage:
         """Return what is left now, without taking any of it."""
