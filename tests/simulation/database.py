@@ -16,6 +16,7 @@ from typing import Any
 
 import psycopg
 from psycopg.generators import PQGen
+from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 from psycopg_pool import PoolTimeout
 
@@ -105,7 +106,8 @@ class Link(psycopg.Connection[dict[str, Any]]):
 
     def give_back(self) -> None:
         self.trouble = ""
-        self.rollback()
+        if self.pgconn.transaction_status != TransactionStatus.IDLE:
+            self.rollback()
 
     def _struck(self) -> psycopg.Error:
         name, self.trouble = self.trouble, ""
