@@ -25,11 +25,14 @@ class ZohoError(Exception):
 
 
 class Declined(ZohoError):
-    """The gateway refused; `reason` is its normalised code (`insufficient_funds`)."""
+    """The gateway refused; `reason` is its normalised code (`insufficient_funds`), `method_id` what it was
+    to charge, where that is on file.
+    """
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: str, method_id: str = "") -> None:
         super().__init__(GATEWAY, message)
         self.reason = reason
+        self.method_id = method_id
 
 
 def bad(field: str) -> ZohoError:

@@ -26,8 +26,10 @@ from sandbox.api import (
     transactions,
     unbilled_charges,
 )
+from sandbox.engine import gateway
 from sandbox.envelope import failed
-from sandbox.errors import INTERNAL, INVALID_URL, WRONG_METHOD, ZohoError
+from sandbox.errors import INTERNAL, INVALID_URL, WRONG_METHOD, Declined, ZohoError
+from sandbox.world import current
 
 MODULES = (
     addons,
@@ -60,6 +62,8 @@ def register(app: Flask) -> None:
 
 
 def _refused(error: ZohoError) -> Response:
+    if isinstance(error, Declined):
+        gateway.spend_forced(current(), error)
     return failed(error.code, error.message, error.status)
 
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import re
+
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
 from sandbox.control.asking import Doc, Refusal, body
-from sandbox.engine import acts
-from sandbox.errors import GATEWAY, REFUSED, ZohoError
+from sandbox.engine import acts, gateway
+from sandbox.errors import GATEWAY, REFUSED, Declined, ZohoError
 from sandbox.world import World, current
 
 blueprint = Blueprint("control_acting", __name__)
+BETWEEN_WORDS = re.compile(r"[\s_-]+(?:an?[\s_-]+)?")  # "void an invoice" is `void_invoice`
+OTHER_NAMES = {
+    "cancel_subscription": "cancel",
+    "refund_payment": "refund",
+    "change_plan_price": "change_price",
+}
 
 
 @blueprint.get("/_control/act")
 def show() -> ResponseReturnValue:
     """The acts there are, each with what it needs."""
-    return jsonify(acts={kind: (act.__doc__ or "").strip() for kind, act in acts.ACTS.items()})
+    return jsonify(acts={kind: manual(kind) for kind in acts.ACTS})
 
 
 @blueprint.post("/_control/act")
@@ -29,12 +37,27 @@ def act() -> ResponseReturnValue:
 
 def perform(world: World, asked: Doc) -> Doc:
     """Do one staff act in one transaction, and answer with what it made of its subject."""
-    chosen = acts.ACTS.get(str(asked.get("kind", "")))
+    kind = named(asked.get("kind"))
+    chosen = acts.ACTS.get(kind)
     if chosen is None:
-        raise Refusal(f"kind: one of {', '.join(acts.ACTS)}")
+        raise Refusal(f"kind: one of {', '.join(acts.ACTS)}; GET /_control/act says what each needs")
     try:
         with world.store.transaction() as tx:
-            return {"kind": asked["kind"], "result": chosen(world, tx, asked)}
+            return {"kind": kind, "result": chosen(world, tx, asked)}
     except ZohoError as refusal:
-        not_now = refusal.code in (REFUSED, GATEWAY)
-        raise Refusal(refusal.message, 409 if not_now else 400) from refusal
+        if isinstance(refusal, Declined):
+            gateway.spend_forced(world, refusal)
+        if refusal.code in (REFUSED, GATEWAY):
+            raise Refusal(refusal.message, 409) from refusal
+        raise Refusal(f"{refusal.message} ({kind} needs {manual(kind)})") from refusal
+
+
+def named(kind: object) -> str:
+    """The act that is meant, also by a longer name or in words."""
+    name = BETWEEN_WORDS.sub("_", str(kind or "").strip().lower())
+    return OTHER_NAMES.get(name, name)
+
+
+def manual(kind: str) -> str:
+    """What an act needs and does, on one line."""
+    return " ".join((acts.ACTS[kind].__doc__ or "").split())

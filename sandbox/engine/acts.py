@@ -26,7 +26,7 @@ from sandbox.engine import (
     subscriptions,
     unbilled,
 )
-from sandbox.errors import bad
+from sandbox.errors import bad, refused
 from sandbox.money import precision, rounded, text
 from sandbox.tx import Doc, Tx
 
@@ -37,10 +37,14 @@ Act = Callable[["World", Tx, Doc], Any]
 
 
 def change_price(world: World, tx: Tx, asked: Doc) -> Doc:
-    """plan_code (or addon_code), price: what it costs from now on; running subscriptions keep their price."""
+    """plan_code (or addon_code, or the subscription_id that alone pays it), price: what it costs from now
+    on; running subscriptions keep their price.
+    """
     price = fields.amount_text(asked, "price", "")
     if not price:
         raise bad("price")
+    if asked.get("subscription_id"):
+        return change_subscription_price(world, tx, asked)
     if asked.get("addon_code"):
         addon = catalogue.named(tx, "addons", asked["addon_code"])
         brackets = [addon["brackets"][0] | {"price": price}, *addon["brackets"][1:]]
@@ -54,7 +58,10 @@ def change_price(world: World, tx: Tx, asked: Doc) -> Doc:
 def change_subscription_price(world: World, tx: Tx, asked: Doc) -> Doc:
     """subscription_id, price: what the plan costs this subscription from the next term on."""
     sub = subscriptions.get(tx, asked.get("subscription_id"))
-    sub["plan"] |= {"price": fields.amount_text(asked, "price"), "own_price": True}
+    price = fields.amount_text(asked, "price", "")
+    if not price:
+        raise bad("price")
+    sub["plan"] |= {"price": price, "own_price": True}
     return render.subscription(world, tx, subscriptions.save(world, tx, sub))
 
 
@@ -71,8 +78,10 @@ def write_off(world: World, tx: Tx, asked: Doc) -> Doc:
 
 
 def refund(world: World, tx: Tx, asked: Doc) -> Doc:
-    """payment_id, amount (all that is left if none): give money back through the gateway."""
-    payment = payments.get(tx, asked.get("payment_id"))
+    """payment_id (or the invoice_id that it paid), amount (all that is left if none): give money back
+    through the gateway.
+    """
+    payment = payments.get(tx, asked.get("payment_id") or _paid_by(tx, asked))
     left = payments.refundable(payment)
     amount = rounded(fields.amount(asked, "amount", left) or left, precision(payment["currency"]))
     return render.refund(world, tx, credits.refund_payment(world, tx, payment, amount, "Refund by staff"))
@@ -89,7 +98,8 @@ def record_payment(world: World, tx: Tx, asked: Doc) -> Doc:
 
 def cancel(world: World, tx: Tx, asked: Doc) -> Doc:
     """subscription_id, at_end (false if none): cancel a subscription."""
-    at_end = fields.flag(asked, "at_end", default=False)
+    # `cancel_at_end` is what Zoho's own call says
+    at_end = fields.flag(asked, "at_end", default=fields.flag(asked, "cancel_at_end", default=False))
     id_ = fields.required(asked, "subscription_id")
     return render.subscription(world, tx, lifecycle.cancel(world, tx, id_, at_end=at_end, source="user"))
 
@@ -162,13 +172,19 @@ def merge_customers(world: World, tx: Tx, asked: Doc) -> Doc:
 
 
 def expire_card(world: World, tx: Tx, asked: Doc) -> Doc:
-    """card_id: the card ran out at the end of last month."""
-    return render.card(world, methods.expire(world, tx, fields.required(asked, "card_id")))
+    """card_id (or the subscription_id or customer_id that it belongs to): the card ran out at the end of
+    last month.
+    """
+    return render.card(
+        world, methods.expire(world, tx, _method_id(tx, asked, "card") or fields.required(asked, "card_id"))
+    )
 
 
 def delete_card(world: World, tx: Tx, asked: Doc) -> Doc:
-    """card_id (or account_id): remove a payment method."""
-    id_ = fields.string(asked, "card_id") or fields.required(asked, "account_id")
+    """card_id or account_id (or the subscription_id or customer_id that it belongs to): remove a payment
+    method.
+    """
+    id_ = _method_id(tx, asked) or fields.required(asked, "card_id")
     methods.delete(world, tx, id_)
     return {"deleted": id_}
 
@@ -181,9 +197,11 @@ def make_backup(world: World, tx: Tx, asked: Doc) -> Doc:
 
 
 def next_charge_declines(world: World, tx: Tx, asked: Doc) -> Doc:
-    """Reason (do_not_honor if none), card_id or account_id (any if none): refuse the next charge, once."""
+    """Reason (do_not_honor if none), card_id, account_id, subscription_id or customer_id (anybody's if
+    none): refuse the next charge, once.
+    """
     reason = fields.choice(asked, "reason", tuple(gateway.MESSAGES), "do_not_honor")
-    if method_id := fields.string(asked, "card_id") or fields.string(asked, "account_id"):
+    if method_id := _method_id(tx, asked):
         doc = methods.get(tx, method_id)
         methods.save(world, tx, doc | {"next_decline": reason})
     else:
@@ -236,6 +254,34 @@ def edit_invoice(world: World, tx: Tx, asked: Doc) -> Doc:
     ledger.save_invoice(world, tx, doc)
     announce.invoice(world, tx, "invoice_updated", doc)
     return render.invoice(world, tx, doc)
+
+
+def _method_id(tx: Tx, asked: Doc, kind: str | None = None) -> str:
+    """The payment method that is meant: by its own id, or by whose it is; empty when nothing names one."""
+    if named := fields.string(asked, "card_id") or fields.string(asked, "account_id"):
+        return named
+    if subscription_id := fields.string(asked, "subscription_id"):
+        method = methods.find(tx, subscriptions.get(tx, subscription_id).get("method_id"))
+    elif customer_id := fields.string(asked, "customer_id"):
+        own = methods.of_customer(tx, customers.get(tx, customer_id)["customer_id"], kind)
+        method = next(iter(sorted(own, key=lambda each: not each.get("is_primary"))), None)
+    else:
+        return ""
+    if method is None:
+        raise refused(gateway.MESSAGES["no_payment_method"])
+    return str(method["method_id"])
+
+
+def _paid_by(tx: Tx, asked: Doc) -> str:
+    """The latest payment of an invoice of which something can still be given back."""
+    paid = invoices.get(tx, fields.required(asked, "invoice_id"))["payments"]
+    docs = [payments.get(tx, each["payment_id"]) for each in reversed(paid)]
+    left = [
+        doc["payment_id"] for doc in docs if doc["mode"] == "autotransaction" and payments.refundable(doc)
+    ]
+    if not left:
+        raise refused("No online payment of the invoice is left to refund.")
+    return str(left[0])
 
 
 ACTS: dict[str, Act] = {

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from sandbox import catalogue, dates, fields
 from sandbox.engine import announce, collection, customers, invoices, ledger, pricing, unbilled
-from sandbox.errors import Declined
 from sandbox.money import dec
 from sandbox.tx import Doc, Tx
 
@@ -61,7 +60,7 @@ def first_bill(world: World, tx: Tx, sub: Doc, *, parked: bool, source: str) -> 
     if payment is None or payment["status"] != "failure":
         return
     if world.settings.failed_payment == "refused":
-        raise Declined(payment["auto"]["error_code"], payment["auto"]["error_message"])
+        raise collection.declined(payment)
     sub["status"] = "creation_failed"
 
 
@@ -106,7 +105,7 @@ def bill_setup_fee(world: World, tx: Tx, sub: Doc, source: str = "user") -> None
     sub["setup_fee_done"] = True
     payment = charge_if_online(world, tx, sub, invoice, source)
     if payment and payment["status"] == "failure" and world.settings.failed_payment == "refused":
-        raise Declined(payment["auto"]["error_code"], payment["auto"]["error_message"])
+        raise collection.declined(payment)
 
 
 def anchor(sub: Doc, day: date) -> None:

@@ -12,8 +12,18 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sandbox import fields
-from sandbox.engine import announce, billing, credits, customers, invoices, ledger, pricing, subscriptions
-from sandbox.errors import Declined, ZohoError, refused
+from sandbox.engine import (
+    announce,
+    billing,
+    collection,
+    credits,
+    customers,
+    invoices,
+    ledger,
+    pricing,
+    subscriptions,
+)
+from sandbox.errors import ZohoError, refused
 from sandbox.money import dec, total
 from sandbox.tx import Doc, Tx
 
@@ -186,7 +196,7 @@ def _collect(world: World, tx: Tx, sub: Doc, invoice: Doc, source: str) -> None:
     if payment is None or payment["status"] != "failure":
         return
     if world.settings.failed_payment == "refused":
-        raise Declined(payment["auto"]["error_code"], payment["auto"]["error_message"])
+        raise collection.declined(payment)
     if world.settings.u19_dunning_on == "every_charge":
         from sandbox.engine import renewals
 

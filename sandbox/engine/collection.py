@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sandbox import dates
 from sandbox.engine import announce, gateway, ledger, methods
-from sandbox.errors import refused
+from sandbox.errors import Declined, refused
 from sandbox.money import dec, text
 from sandbox.tx import Doc, Tx
 
@@ -90,6 +90,12 @@ def auto(tx: Tx, method: Doc, outcome: gateway.Outcome | None = None) -> Doc:
     if outcome and outcome.reason:
         made |= {"error_code": outcome.reason, "error_message": outcome.message}
     return made
+
+
+def declined(payment: Doc) -> Declined:
+    """The refusal that a failed payment becomes where it may leave nothing behind."""
+    auto = payment["auto"]
+    return Declined(auto["error_code"], auto["error_message"], auto.get("method_id", ""))
 
 
 def settle_bank_payments(world: World, tx: Tx, today: date) -> list[Doc]:

@@ -5,8 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sandbox import catalogue
-from sandbox.engine import billing, customers, invoices, pricing, renewals, subscriptions, unbilled
-from sandbox.errors import Declined, refused
+from sandbox.engine import (
+    billing,
+    collection,
+    customers,
+    invoices,
+    pricing,
+    renewals,
+    subscriptions,
+    unbilled,
+)
+from sandbox.errors import refused
 from sandbox.money import dec, precision, rounded
 from sandbox.tx import Doc, Tx
 
@@ -70,7 +79,7 @@ def _bill(world: World, tx: Tx, sub: Doc, lines: list[Doc], *, kind: str, parked
     payment = billing.charge_if_online(world, tx, sub, invoice, source)
     if payment is not None and payment["status"] == "failure":
         if world.settings.failed_payment == "refused":
-            raise Declined(payment["auto"]["error_code"], payment["auto"]["error_message"])
+            raise collection.declined(payment)
         if world.settings.u19_dunning_on == "every_charge" and sub["status"] == "live":
             renewals.start_dunning(world, sub, invoice["invoice_id"], world.clock.today())
     subscriptions.save(world, tx, sub)

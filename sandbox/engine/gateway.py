@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sandbox import dates
+from sandbox.errors import Declined
 from sandbox.tx import Doc, Tx
 
 if TYPE_CHECKING:
@@ -91,6 +92,16 @@ def charge(world: World, tx: Tx, method: Doc) -> Outcome:
         or (behaviour == "second_try" and attempt == 1)
     )
     return Outcome((reason or "do_not_honor") if refuses else "")
+
+
+def spend_forced(world: World, decline: Declined) -> None:
+    """A charge that staff had declined was refused and rolled back; that it happened once outlives this."""
+    with world.store.transaction() as tx:
+        method = tx.get("methods", decline.method_id)
+        if method and method.pop("next_decline", ""):
+            tx.put("methods", method["method_id"], method)
+        else:
+            tx.set_meta("next_charge_declines", "")
 
 
 def expired(world: World, method: Doc) -> bool:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as Answer
 
+from sandbox.engine import gateway
 from sandbox.errors import Declined, ZohoError
 from sandbox.hosted_pages import acts, pages, payment, rehearsal, words
 from sandbox.tx import Doc
@@ -83,7 +84,7 @@ def _declined(page: Doc, entered: payment.Entered, decline: Declined) -> Doc:
         held = pages.get(tx, page["hostedpage_id"])
         if held["status"] not in pages.OPEN:
             return held
-        tx.set_meta("next_charge_declines", "")  # the forced decline has happened, though it was rolled back
+        gateway.spend_forced(world, decline)
         tries = held["tries"].get(entered.last_four, 0) + 1
         held["tries"] = {**held["tries"], entered.last_four: tries}
         held["last_decline"] = decline.reason

@@ -55,6 +55,7 @@ SHAPES: dict[str, type] = {
 SETTABLE = {*DEFAULTS, "url"} - {"failures"}
 # what a caller may send: what can be set, what `GET` shows beside it, and the control call's own word
 KNOWN = {*SETTABLE, "failures", "webhook_id", "created_time", "add"}
+EVERYTHING = ("*", "all", ["*"], ["all"])  # as good as an empty list
 # Zoho's names (facts 7.4); one that is none of them would never be heard of
 EVENT_TYPES = frozenset(
     {
@@ -88,8 +89,11 @@ def save(world: World, tx: Tx, wanted: Doc) -> Doc:
     """Create the endpoint, or change the one with the same id or address."""
     if strange := sorted(set(wanted) - KNOWN):
         raise Invalid(f"{', '.join(strange)}: no such field; there are {', '.join(sorted(KNOWN))}")
+    wanted = {key: value for key, value in wanted.items() if value is not None}
     known = _known(tx, wanted)
     asked = {key: wanted[key] for key in wanted if key in SETTABLE}
+    if asked.get("events") in EVERYTHING:
+        asked["events"] = []
     if asked.get("payload") == "event":  # what a workflow webhook was set to does not hold for it
         asked = EVENT_ONLY | asked
     doc = DEFAULTS | (known or {}) | asked

@@ -227,7 +227,8 @@ def test_webhooks_go_where_they_are_sent(bench: Bench) -> None:
         {"url": "http://x/", "secret": "too-short"},
         {"url": "http://x/", "payload": "other"},
         {"url": "http://x/", "method": "PUT"},
-        {"url": "http://x/", "events": "all"},
+        {"url": "http://x/", "events": "some"},
+        {"url": "http://x/", "events": ["*", "card_expired"]},
         {"url": "http://x/", "events": ["subscription_activated"]},
         {"url": "http://x/", "events": [{}]},
         {"url": "http://x/", "secert": "abcdefghijklmnop"},
@@ -311,3 +312,33 @@ def test_no_control_call_breaks_on_a_body_that_makes_no_sense(bench: Bench, path
 
     assert 400 <= answer.status_code < 500
     assert re.fullmatch(r"\{\"error\":.+\}\s*", answer.text, re.DOTALL)
+
+
+@pytest.mark.parametrize("events", [None, [], "*", "all", ["*"], ["all"]])
+def test_webhook_gets_every_event_however_that_is_said(bench: Bench, events: Any) -> None:
+    wanted = {"url": "http://127.0.0.1:9/a", "secret": None, "payload": "event", "events": events}
+    assert bench.control("webhooks", wanted)["webhooks"][0]["events"] == []
+    assert bench.control("webhooks", [wanted])["webhooks"][0]["secret"] == ""
+
+
+def test_field_that_is_null_is_as_good_as_absent(bench: Bench) -> None:
+    before = bench.control("clock")["today"]
+    assert bench.control("clock", {"advance_days": 1, "to": None, "background": None})["today"] > before
+    assert bench.control("faults", {"api": None, "webhooks": {"drop": 0.1}}) == {"webhooks": {"drop": 0.1}}
+    assert bench.control("reset", {"seed": "empty", "subscriptions": None})["now"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "said"),
+    [
+        ("GET", "weather", 404, "no such call; there are /_control/act, "),
+        ("PUT", "clock", 405, "PUT is not for this call; there are "),
+        ("GET", "reset", 405, "GET is not for this call; there are "),
+    ],
+)
+def test_call_that_is_not_there_is_refused_in_json(
+    bench: Bench, method: str, path: str, status: int, said: str
+) -> None:
+    answer = bench.client.open(f"/_control/{path}", method=method)
+    assert answer.status_code == status
+    assert answer.json["error"].startswith(said)
