@@ -19,6 +19,7 @@ from sandbox.world import current
 SENDER = "Northwind Cloud <auth@northwind.example>"
 PAPER = "font:16px/1.5 system-ui,sans-serif;max-width:32rem;margin:16px;color:#1d2126"
 BUTTON = "background:#1f4fd8;color:#fff;padding:12px 20px;border-radius:6px;text-decoration:none"
+CODE = "If you are asked for a code, it is"
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 
@@ -99,12 +100,12 @@ def _text(letter: Letter, code: str, address: str) -> str:
     lines = [letter.opening, ""]
     if address:
         lines += [address, ""]
-    return "\n".join([*lines, f"Or enter this code: {code}", "", "It works for one hour."])
+    return "\n".join([*lines, f"{CODE} {code}", "", "It works for one hour."])
 
 
 def _html(letter: Letter, code: str, address: str) -> str:
     button = Markup('<p><a href="{}" style="{}">{}</a></p>').format(address, BUTTON, letter.button)
     return Markup(
-        '<div style="{}"><h2>{}</h2><p>{}</p>{}<p>Or enter this code: <strong>{}</strong></p>'
+        '<div style="{}"><h2>{}</h2><p>{}</p>{}<p>{} <strong>{}</strong></p>'
         "<p>It works for one hour.</p></div>"
-    ).format(PAPER, letter.subject, letter.opening, button if address else "", code)
+    ).format(PAPER, letter.subject, letter.opening, button if address else "", CODE, code)
