@@ -9,6 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from sandbox.errors import refused, unknown
+from sandbox.fields import as_id
 from sandbox.money import ZERO, dec
 from sandbox.tx import Doc, Tx
 
@@ -56,7 +57,7 @@ def save(tx: Tx, kind: str, doc: Doc) -> None:
 
 def product(tx: Tx, product_id: object) -> Doc:
     """A product by its id."""
-    doc = tx.get("products", product_id) if isinstance(product_id, str) else None
+    doc = tx.get("products", as_id(product_id))
     if doc is None:
         raise unknown("products")
     return doc

@@ -32,6 +32,8 @@ def invoice_pdf(world: World, tx: Tx, doc: Doc) -> bytes:
     """An invoice on paper."""
     status = ledger.status(doc, world.clock.today()).replace("_", " ").upper()
     below = [("Sub total", doc["sub_total"])]
+    if dec(doc.get("whole_discount")):
+        below.append(("Discount", f"-{doc['whole_discount']}"))
     below += [(each["name"], each["amount"]) for each in doc["taxes"]]
     below += [("Total", doc["total"]), ("Balance due", doc["balance"])]
     head = [f"Invoice {doc['number']}", f"Date {doc['date']}", f"Due {doc['due']}", status]

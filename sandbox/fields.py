@@ -12,7 +12,7 @@ from typing import Any
 
 from sandbox import dates
 from sandbox.errors import bad
-from sandbox.money import dec, text
+from sandbox.money import dec, rounded, text
 from sandbox.tx import Doc
 
 LONGEST = 2000
@@ -39,6 +39,13 @@ def string(body: Doc, name: str, default: str = "", *, longest: int = LONGEST) -
     if len(shown := _lower_bool(value)) > longest or "\x00" in shown or _unpaired(shown):
         raise bad(name)
     return shown
+
+
+def as_id(value: object) -> str:
+    """An id as it is kept; a client may send its digits as a number, and nothing else is one."""
+    if isinstance(value, str):
+        return value
+    return str(value) if type(value) is int else ""
 
 
 def required(body: Doc, name: str, *, longest: int = LONGEST) -> str:
@@ -69,6 +76,19 @@ def amount_text(body: Doc, name: str, default: str = "0") -> str:
     """A money field as documents keep it."""
     read = amount(body, name)
     return default if read is None else text(read)
+
+
+def discount(body: Doc, name: str, of: Decimal, places: int) -> Decimal:
+    """What a discount takes off an amount: itself an amount, or a percentage with its sign (12.5%)."""
+    given = string(body, name).strip()
+    if given.endswith("%"):
+        share = amount({name: given[:-1]}, name) or Decimal(0)
+        off = rounded(of * share / 100, places)
+    else:
+        off = rounded(amount(body, name) or Decimal(0), places)
+    if off > of:
+        raise bad(name)
+    return off
 
 
 def whole(body: Doc, name: str, default: int, *, least: int = 0, most: int = 10**6) -> int:

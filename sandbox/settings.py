@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     no_scheduled_changes: Literal["refused", "empty"] = "refused"
     hosted_numeric_id: Literal["refused", "accepted"] = "refused"
     hosted_list_key: Literal["hosted_pages", "hostedpages"] = "hosted_pages"
+    payments_filter: Literal["ignored", "refused"] = "ignored"
     invoice_event: Literal["invoice_notification", "invoice_created", "both"] = "invoice_notification"
 
     # the unknowns of facts.md 13

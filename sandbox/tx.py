@@ -23,7 +23,8 @@ OWN = ("seq", "id", "doc", "walk")
 # What large lists are filtered by stands in the index of every column they are sorted by, so that a page of
 # a filtered and sorted list is found without reading a document.
 FILTERED = {"invoices": ("open", "state"), "subscriptions": ("status", "auto")}
-NEVER_ALONE = frozenset({"partial"})  # half of all rows have it: its index would only mislead
+# half of all rows are partial, and a reference is only ever looked into: an index would only mislead
+NEVER_ALONE = frozenset({"partial", "reference_number"})
 FEW = 5_000  # so many rows are sorted quicker than a list of all rows is walked
 CHOOSY = ("_id", "email", "number", "code")
 WIDTHS = {"": 1, "INV-": 6}
@@ -75,7 +76,7 @@ class Tx:
         offset: int = 0,
     ) -> list[Doc]:
         """Documents in order.  `where` compares columns: a value (=), a list (in), (operator, value), or
-        ("not in", (other kind, its column)).
+        ("not in", (other kind, its column)); `one|other` is either of two columns.
         """
         if not self._known(kind):
             return []
@@ -274,9 +275,9 @@ class Tx:
                 continue
             # beside a column that picks a handful no other index is of use; a plus keeps it from being taken
             plus = "+" if walked or (choosy and name not in choosy) else ""
-            part, bound = _condition(plus + self._column(kind, name), wanted)
-            parts.append(part)
-            values += bound
+            either = [_condition(plus + self._column(kind, each), wanted) for each in name.split("|")]
+            parts.append("(" + " OR ".join(part for part, _ in either) + ")")
+            values += [value for _, bound in either for value in bound]
         return (" WHERE " + " AND ".join(parts) if parts else ""), values
 
 

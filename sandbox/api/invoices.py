@@ -15,7 +15,7 @@ from sandbox.api.routes import any_body, body, delete, done, get, post, put
 from sandbox.api.subscriptions import activities_of
 from sandbox.engine import customers, invoice_items, invoices, ledger
 from sandbox.envelope import ok
-from sandbox.errors import bad
+from sandbox.errors import BAD_VALUE, ZohoError, bad
 from sandbox.render import invoice, invoice_row, invoice_written, values
 from sandbox.tx import Doc, Tx
 from sandbox.world import World
@@ -31,6 +31,8 @@ SORTS = {
     "balance": "balance",
     "customer_name": "customer_name",
 }
+
+SEARCHED = ("number", "reference_number", "customer_name")
 
 # what this operation alone tells about a custom field
 FIELD_SETTINGS = {
@@ -72,7 +74,10 @@ def _listing(world: World) -> Listing:
 @post("/invoices")
 def create(world: World, tx: Tx) -> Response:
     """A new invoice by hand."""
-    doc = invoice_items.create(world, tx, body(), own_number=_own_number())
+    doc = invoice_items.create(world, tx, body(), own_number=_asked("ignore_auto_number_generation"))
+    if _asked("send"):
+        doc["emailed"] = True
+        ledger.save_invoice(world, tx, doc)
     return ok("The invoice has been created.", 201, invoice=invoice_written(world, tx, doc))
 
 
@@ -84,7 +89,8 @@ def listed(world: World, tx: Tx) -> Response:
         if given := request.args.get(name):
             where[name] = given
     if text := request.args.get("search_text", ""):
-        where["number" if text.upper().startswith("INV") else "customer_name"] = ("contains", text)
+        known = [name for name in SEARCHED if name in tx.columns("invoices")]
+        where["|".join(known) or "id"] = ("contains", text)
     found, context = _listing(world).page(tx, where)
     return ok(invoices=[invoice_row(world, tx, doc) for doc in found], page_context=context)
 
@@ -94,6 +100,8 @@ def one(world: World, tx: Tx, invoice_id: str) -> Response:
     """One invoice: JSON, or with `accept=pdf` its document."""
     doc = invoices.get(tx, invoice_id)
     wanted = request.args.get("accept", "json").lower()
+    if wanted not in ("json", "pdf", "html"):
+        raise ZohoError(BAD_VALUE, "Invalid value passed for accept", 406)
     if wanted == "pdf":
         return documents.answer(documents.invoice_pdf(world, tx, doc), f"{doc['number']}.pdf")
     if wanted == "html":
@@ -104,7 +112,8 @@ def one(world: World, tx: Tx, invoice_id: str) -> Response:
 @put("/invoices/<invoice_id>")
 def update(world: World, tx: Tx, invoice_id: str) -> Response:
     """Change an invoice; lines that are left out are removed."""
-    doc = invoice_items.update(world, tx, invoices.get(tx, invoice_id), body(), own_number=_own_number())
+    own = _asked("ignore_auto_number_generation")
+    doc = invoice_items.update(world, tx, invoices.get(tx, invoice_id), body(), own_number=own)
     return ok("Invoice information has been updated.", invoice=invoice_written(world, tx, doc))
 
 
@@ -158,5 +167,5 @@ def custom_fields_by_id(world: World, tx: Tx, invoice_id: str) -> Response:
     return done("Custom fields have been updated.")
 
 
-def _own_number() -> bool:
-    return request.args.get("ignore_auto_number_generation", "").lower() == "true"
+def _asked(name: str) -> bool:
+    return request.args.get(name, "").lower() == "true"

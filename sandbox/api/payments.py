@@ -17,12 +17,7 @@ from sandbox.render import payment, refund
 from sandbox.tx import Tx
 from sandbox.world import World
 
-LIST = Listing(
-    "payments",
-    "PaymentStatus",
-    {"All": {}, "SUCCESS": {"status": "success"}, "FAILURE": {"status": "failure"}},
-    {"created_time": "seq", "date": "date", "payment_number": "seq"},
-)
+LIST = Listing("payments", sorts={"created_time": "seq", "date": "date", "payment_number": "seq"})
 
 
 @post("/payments")
@@ -34,7 +29,11 @@ def create(world: World, tx: Tx) -> Response:
 
 @get("/payments")
 def listed(world: World, tx: Tx) -> Response:
-    """Every payment that succeeded or failed."""
+    """Every payment that succeeded or failed.  What `filter_by` may be is not known (facts 2.5): a switch
+    says whether one is ignored or refused.
+    """
+    if request.args.get("filter_by") and world.settings.payments_filter == "refused":
+        raise bad("filter_by")
     where: dict[str, Any] = {}
     if customer_id := request.args.get("customer_id"):
         where["customer_id"] = customer_id

@@ -115,7 +115,8 @@ def salesperson(world: World, tx: Tx, subscription_id: str) -> Response:
 def contact_persons(world: World, tx: Tx, subscription_id: str) -> Response:
     """Other contact persons."""
     sub = subscriptions.get(tx, subscription_id)
-    sub["persons"] = [_person(tx, sub, each) for each in fields.objects(body(), "contactpersons")]
+    given = fields.objects(body(), "contactpersons")
+    sub["persons"] = customers.persons_of(tx, sub["customer_id"], given)
     return _saved(world, tx, sub, "Contact persons have been updated.")
 
 
@@ -176,13 +177,6 @@ def remove_note(world: World, tx: Tx, subscription_id: str, note_id: str) -> Res
         raise unknown("notes")
     tx.delete("notes", note_id)
     return done("The note has been deleted.")
-
-
-def _person(tx: Tx, sub: Doc, asked: Doc) -> str:
-    person = tx.get("contact_persons", fields.string(asked, "contactperson_id"))
-    if person is None or person["customer_id"] != sub["customer_id"]:
-        raise unknown("contact_persons")
-    return str(person["contactperson_id"])
 
 
 def _saved(world: World, tx: Tx, sub: Doc, message: str) -> Response:

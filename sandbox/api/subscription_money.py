@@ -6,7 +6,7 @@ from flask import Response
 
 from sandbox import catalogue, fields
 from sandbox.api.routes import body, post
-from sandbox.engine import extras
+from sandbox.engine import customers, extras
 from sandbox.envelope import ok
 from sandbox.errors import bad
 from sandbox.money import text
@@ -25,8 +25,8 @@ def charge(world: World, tx: Tx, subscription_id: str) -> Response:
     if amount is None or amount <= 0:
         raise bad("amount")
     parked = fields.flag(asked, "add_to_unbilled_charges", default=False)
-    what = fields.string(asked, "description")
-    made = extras.charge(world, tx, subscription_id, text(amount), what, parked=parked)
+    what, more = fields.string(asked, "description"), customers.item_fields(asked)
+    made = extras.charge(world, tx, subscription_id, text(amount), what, more=more, parked=parked)
     return _answer(world, tx, made, "Charge has been added to the subscription.")
 
 

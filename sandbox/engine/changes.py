@@ -128,7 +128,7 @@ def _changed(world: World, tx: Tx, sub: Doc, body: Doc, *, redeem: bool = True) 
         fresh["expires_at"] = ""
     if body.get("reference_id") is not None:
         fresh["reference_id"] = fields.string(body, "reference_id")
-    subscriptions.choose_details(fresh, body)
+    subscriptions.choose_details(tx, fresh, body)
     if (
         fields.string(body, "card_id")
         or fields.string(body, "account_id")

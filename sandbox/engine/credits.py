@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.engine import announce, ledger, pricing
 from sandbox.errors import refused, unknown
+from sandbox.fields import as_id
 from sandbox.money import dec, text
 from sandbox.tx import Doc, Tx
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def get(tx: Tx, creditnote_id: object) -> Doc:
     """One credit note, or the refusal."""
-    doc = tx.get("credit_notes", creditnote_id) if isinstance(creditnote_id, str) else None
+    doc = tx.get("credit_notes", as_id(creditnote_id))
     if doc is None:
         raise unknown("credit_notes")
     return doc

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sandbox import fields
 from sandbox.errors import bad, refused, unknown
+from sandbox.fields import as_id
 from sandbox.money import CURRENCIES, dec, total
 from sandbox.tx import Doc, Tx
 
@@ -71,7 +72,7 @@ def update(world: World, tx: Tx, customer_id: str, body: Doc) -> Doc:
 
 def get(tx: Tx, customer_id: object) -> Doc:
     """One customer, or Zoho's refusal."""
-    doc = tx.get("customers", customer_id) if isinstance(customer_id, str) else None
+    doc = tx.get("customers", as_id(customer_id))
     if doc is None:
         raise unknown("customers")
     return doc
@@ -173,6 +174,22 @@ def _fill(doc: Doc, body: Doc) -> None:
         )
     if body.get("tags") is not None:
         doc["tags"] = fields.objects(body, "tags")
+
+
+def persons_of(tx: Tx, customer_id: str, asked: list[Doc]) -> list[str]:
+    """The ids of contact persons that a request names; only existing ones of the customer will do."""
+    ids = [fields.string(each, "contactperson_id") for each in asked]
+    for id_ in ids:
+        person = tx.get("contact_persons", id_)
+        if person is None or person["customer_id"] != customer_id:
+            raise unknown("contact_persons")
+    return ids
+
+
+def item_fields(asked: Doc) -> Doc:
+    """The custom fields of one item, where a request gives it any."""
+    given = fields.objects(asked, "item_custom_fields")
+    return {"custom_fields": custom_fields([], given)} if given else {}
 
 
 def custom_fields(old: list[Doc], new: list[Doc]) -> list[Doc]:

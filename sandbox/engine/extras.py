@@ -32,15 +32,18 @@ def charge(
     amount: str,
     what: str,
     *,
+    more: Doc | None = None,
     parked: bool = False,
     source: str = "api",
 ) -> Doc:
-    """A one-time amount."""
+    """A one-time amount; `more` is what else its line says."""
     sub = _billable(tx, subscription_id)
     gross = rounded(dec(amount), precision(sub["currency"]))
     if gross <= 0:
         raise refused("The amount is too small for the currency.")
-    line = pricing.line("charge", "", what or "Charge", amount, 1, gross) | {"description": what}
+    line = (
+        pricing.line("charge", "", what or "Charge", amount, 1, gross) | {"description": what} | (more or {})
+    )
     return _bill(world, tx, sub, [line], kind="charge", parked=parked, source=source)
 
 

@@ -1,6 +1,6 @@
 """What must hold of the money at any moment; each breach is a sentence.
 
-- an invoice's total is the sum of its lines, its taxes and its extras
+- an invoice's total is the sum of its lines, its taxes and its extras, less a discount on the whole
 - its balance is its total less payments, credits and what was written off, and never negative
 - both sides of every application agree
 - no payment is applied or refunded beyond its amount, no credit note used beyond its total
@@ -30,7 +30,7 @@ def _invoices(tx: Tx) -> Iterator[str]:
     for doc in tx.find("invoices"):
         name = doc["number"]
         lines = total(each["total"] for each in doc["lines"])
-        extra = dec(doc.get("shipping")) + dec(doc.get("adjustment"))
+        extra = dec(doc.get("shipping")) + dec(doc.get("adjustment")) - dec(doc.get("whole_discount"))
         taxes = total(each["amount"] for each in doc["taxes"])
         if dec(doc["total"]) != lines + taxes + extra:
             yield f"{name}: total {doc['total']} is not lines {lines} + taxes {taxes} + extras {extra}"

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 TEXTS = (
     "reference_number", "adjustment_description", "notes", "terms", "payment_terms_label", "salesperson_name",
+    "place_of_supply", "gst_no", "gst_treatment", "tax_treatment", "cfdi_usage", "vat_treatment",
+    "vat_reg_no",
 )  # fmt: skip
+LINE_TEXTS = ("description", "unit", "hsn_or_sac", "sat_item_key_code", "unitkey_code", "tds_tax_id")
 
 
 def create(world: World, tx: Tx, body: Doc, *, own_number: bool) -> Doc:
@@ -91,12 +94,11 @@ def _line(tx: Tx, asked: Doc, customer: Doc) -> Doc:
     if product_id and product is None and item is None:
         raise ZohoError(2006, "Invalid Product ID.")
     default = dec(item.get("price", "0")) if item else Decimal(0)
-    price = fields.amount(asked, "price", default) or Decimal(0)
+    # the specs describe `price` and require `rate`
+    price = fields.amount(asked, "price", fields.amount(asked, "rate", default)) or Decimal(0)
     quantity = fields.whole(asked, "quantity", 1, least=1)
     gross = rounded(price * quantity, precision(customer["currency"]))
-    off = rounded(fields.amount(asked, "discount", Decimal(0)) or Decimal(0), precision(customer["currency"]))
-    if off > gross:
-        raise bad("discount")
+    off = fields.discount(asked, "discount", gross, precision(customer["currency"]))
     named = fields.string(asked, "name") or (item or product or {}).get("name", "") or "Item"
     line = pricing.line("item", code, named, text(price), quantity, gross)
     tax_id = fields.string(asked, "tax_id") or (item or {}).get("tax_id", "")
@@ -105,13 +107,13 @@ def _line(tx: Tx, asked: Doc, customer: Doc) -> Doc:
         "total": text(gross - off),
         "tax_id": tax_id if catalogue.tax(tx, tax_id) else "",
     }
-    more = {"description": fields.string(asked, "description"), "unit": fields.string(asked, "unit")}
-    return line | {"product_id": product_id} | more
+    own = customers.item_fields(asked)
+    return line | {"product_id": product_id} | {name: fields.string(asked, name) for name in LINE_TEXTS} | own
 
 
 def _fill(world: World, tx: Tx, doc: Doc, body: Doc, customer: Doc, *, own_number: bool) -> None:
-    number = fields.string(body, "invoice_number", longest=100)
-    if own_number and number and number != doc["number"]:
+    number = fields.required(body, "invoice_number", longest=100) if own_number else doc["number"]
+    if number != doc["number"]:
         if tx.count("invoices", where={"number": number}):
             raise refused("The invoice number already exists.")
         doc["number"] = number
@@ -124,6 +126,9 @@ def _fill(world: World, tx: Tx, doc: Doc, body: Doc, customer: Doc, *, own_numbe
         doc["adjustment"] = text(rounded(amount, precision(customer["currency"])))
     if doc.get("shipping"):
         doc["shipping"] = text(rounded(dec(doc["shipping"]), precision(customer["currency"])))
+    if body.get("contact_persons") is not None:
+        doc["persons"] = customers.persons_of(tx, doc["customer_id"], fields.objects(body, "contact_persons"))
+    _choose_discount(doc, body)
     _due(world, doc, body)
     partial = fields.flag(body, "allow_partial_payments", default=doc.get("partial_payments", False))
     doc["partial_payments"] = partial
@@ -135,10 +140,21 @@ def _fill(world: World, tx: Tx, doc: Doc, body: Doc, customer: Doc, *, own_numbe
     invoices.retotal(tx, doc, customer)
 
 
+def _choose_discount(doc: Doc, body: Doc) -> None:
+    """A discount on the whole invoice: an amount or a percentage, before or after tax."""
+    if body.get("discount") not in (None, ""):
+        fields.discount(body, "discount", fields.LARGEST, precision(doc["currency"]))
+        doc["discount_given"] = fields.string(body, "discount")
+    if body.get("discount_type"):
+        doc["discount_level"] = fields.choice(body, "discount_type", invoices.LEVELS, "")
+    before_tax = doc.get("discount_before_tax", True)
+    doc["discount_before_tax"] = fields.flag(body, "is_discount_before_tax", default=before_tax)
+
+
 def _due(world: World, doc: Doc, body: Doc) -> None:
-    if due := fields.day(body, "due_date"):
-        doc["due"] = due.isoformat()
-    elif body.get("payment_terms") not in (None, ""):
+    if body.get("payment_terms") not in (None, ""):
         terms = fields.whole(body, "payment_terms", 0, least=-5, most=3650)
         doc["due"] = dates.add(dates.parse(doc["date"]), max(0, terms), "days").isoformat()
         doc["payment_terms"] = terms
+    if due := fields.day(body, "due_date"):
+        doc["due"] = due.isoformat()

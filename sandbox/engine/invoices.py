@@ -6,19 +6,23 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from sandbox import dates
+from sandbox import dates, fields
 from sandbox.engine import announce, ledger, pricing
 from sandbox.errors import refused, unknown
-from sandbox.money import dec, precision, rounded, text
+from sandbox.fields import as_id
+from sandbox.money import ZERO, dec, precision, rounded, text
 from sandbox.tx import Doc, Tx
 
 if TYPE_CHECKING:
     from sandbox.world import World
 
 
+LEVELS = ("entity_level", "item_level")
+
+
 def get(tx: Tx, invoice_id: object) -> Doc:
     """One invoice, or Zoho's refusal."""
-    doc = tx.get("invoices", invoice_id) if isinstance(invoice_id, str) else None
+    doc = tx.get("invoices", as_id(invoice_id))
     if doc is None:
         raise unknown("invoices")
     return doc
@@ -80,12 +84,30 @@ def draft(
 
 
 def retotal(tx: Tx, doc: Doc, customer: Doc) -> None:
-    """Sum again after lines, shipping or adjustment changed."""
-    doc.update(pricing.totals(tx, doc["lines"], customer))
-    extra = dec(doc.get("shipping")) + dec(doc.get("adjustment"))
-    doc["total"] = text(dec(doc["total"]) + extra)
+    """Sum again after lines, discount, shipping or adjustment changed."""
+    sums = pricing.totals(tx, doc["lines"], customer)
+    off = _whole_discount(doc, sums)
+    before_tax = doc.get("discount_before_tax", True)
+    doc.update(pricing.totals(tx, doc["lines"], customer, off=off) if off and before_tax else sums)
+    doc["whole_discount"] = text(off)
+    extra = dec(doc.get("shipping")) + dec(doc.get("adjustment")) - off
+    doc["total"] = text(dec(doc["sub_total"]) + dec(doc["tax_total"]) + extra)
     if dec(doc["total"]) < 0 or ledger.balance(doc) < 0:
         raise refused("The invoice total cannot be less than what has been paid.")
+
+
+def discount_level(doc: Doc) -> str:
+    """Where its discounts stand; one for the whole invoice that names no level is for all of it."""
+    given = dec(doc.get("discount_given", "0").rstrip("%"))
+    return str(doc.get("discount_level") or LEVELS[0 if given else 1])
+
+
+def _whole_discount(doc: Doc, sums: Doc) -> Decimal:
+    """What is taken off the whole invoice; at item level only the discounts of the lines count."""
+    if discount_level(doc) == "item_level" or not doc.get("discount_given"):
+        return ZERO
+    of = dec(sums["sub_total"] if doc.get("discount_before_tax", True) else sums["total"])
+    return fields.discount({"discount": doc["discount_given"]}, "discount", of, precision(doc["currency"]))
 
 
 def prorated(lines: list[Doc], part: Decimal, currency: str) -> list[Doc]:

@@ -60,6 +60,7 @@ def save_invoice(world: World, tx: Tx, doc: Doc) -> Doc:
         total=float(dec(doc["total"])),
         balance=float(left),
         customer_name=doc["customer_name"],
+        reference_number=doc.get("reference_number", ""),
     )
     return doc
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sandbox import dates
 from sandbox.engine import announce, gateway
 from sandbox.errors import Declined, bad, refused, unknown
+from sandbox.fields import as_id
 from sandbox.tx import Doc, Tx
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def add_bank_account(
 
 def get(tx: Tx, method_id: object, kind: str | None = None, customer_id: str | None = None) -> Doc:
     """An active payment method; of another customer or deleted is as good as none."""
-    doc = tx.get("methods", method_id) if isinstance(method_id, str) else None
+    doc = tx.get("methods", as_id(method_id))
     wrong = doc is None or doc["status"] != "active" or (kind and doc["type"] != kind)
     if doc is None or wrong or (customer_id and doc["customer_id"] != customer_id):
         raise unknown("bank_accounts" if kind == "bank" else "cards")
@@ -82,7 +83,7 @@ def get(tx: Tx, method_id: object, kind: str | None = None, customer_id: str | N
 
 def find(tx: Tx, method_id: object) -> Doc | None:
     """An active payment method, or None."""
-    doc = tx.get("methods", method_id) if isinstance(method_id, str) and method_id else None
+    doc = tx.get("methods", as_id(method_id))
     return doc if doc and doc["status"] == "active" else None
 
 

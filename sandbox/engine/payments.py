@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sandbox import fields
 from sandbox.engine import announce, collection, customers, invoices, ledger, renewals
 from sandbox.errors import bad, refused, unknown
+from sandbox.fields import as_id
 from sandbox.money import dec, precision, rounded, text
 from sandbox.tx import Doc, Tx
 
@@ -19,7 +20,7 @@ MODES = ("check", "cash", "creditcard", "banktransfer", "bankremittance", "autot
 
 def get(tx: Tx, payment_id: object) -> Doc:
     """One payment, or the refusal.  A bank payment that still runs is not one yet."""
-    doc = tx.get("payments", payment_id) if isinstance(payment_id, str) else None
+    doc = tx.get("payments", as_id(payment_id))
     if doc is None:
         raise unknown("payments")
     return doc
@@ -37,11 +38,9 @@ def record(world: World, tx: Tx, body: Doc, source: str = "api") -> Doc:
     amount = None if amount is None else rounded(amount, precision(customer["currency"]))
     if amount is None or amount <= 0:
         raise bad("amount")
-    mode = fields.choice(body, "payment_mode", MODES, "others")
+    mode = _offline(fields.choice(body, "payment_mode", MODES, "others"))
     doc = collection.new_payment(world, tx, customer, amount, mode=mode)
     _fill(doc, body)
-    if mode == "autotransaction":
-        doc["mode"] = "others"  # nothing was charged here, so it must not look refundable
     ledger.save_payment(world, tx, doc)
     _apply(world, tx, doc, body)
     announce.payment(world, tx, "payment_thankyou", doc, source)
@@ -62,6 +61,8 @@ def update(world: World, tx: Tx, payment_id: str, body: Doc) -> Doc:
         ledger.unapply_payment(world, tx, doc)
         doc["amount"] = text(rounded(amount, precision(doc["currency"])))
     _fill(doc, body)
+    if doc["mode"] != "autotransaction":  # how a gateway took its money is no matter of opinion
+        doc["mode"] = _offline(fields.choice(body, "payment_mode", MODES, doc["mode"]))
     if body.get("invoices") is not None:
         ledger.unapply_payment(world, tx, doc)
     ledger.save_payment(world, tx, doc)
@@ -85,6 +86,11 @@ def void(world: World, tx: Tx, doc: Doc) -> None:
     ledger.unapply_payment(world, tx, doc)
     announce.payment(world, tx, "payment_voided", doc)
     tx.delete("payments", doc["payment_id"])
+
+
+def _offline(mode: str) -> str:
+    """Nothing is charged for what is recorded by hand, so it must not look refundable."""
+    return "others" if mode == "autotransaction" else mode
 
 
 def _fill(doc: Doc, body: Doc) -> None:

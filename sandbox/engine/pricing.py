@@ -20,6 +20,7 @@ def plan_line(sub: Doc, currency: str) -> Doc:
     return line("plan", plan["code"], plan["name"], plan["price"], plan["quantity"], gross) | {
         "description": plan.get("description", ""),
         "tax_id": plan.get("tax_id", ""),
+        **_fields_of(plan),
     }
 
 
@@ -41,7 +42,12 @@ def addon_line(tx: Tx, item: Doc, currency: str) -> Doc:
     gross = rounded(catalogue.addon_amount(addon, item["quantity"], own), precision(currency))
     price = own if own is not None else gross / item["quantity"]
     made = line("addon", item["code"], addon["name"], text(price), item["quantity"], gross)
-    return made | {"description": item.get("description", ""), "tax_id": addon.get("tax_id", "")}
+    more = {"description": item.get("description", ""), "tax_id": addon.get("tax_id", "")}
+    return made | more | _fields_of(item)
+
+
+def _fields_of(item: Doc) -> Doc:
+    return {"custom_fields": item["custom_fields"]} if item.get("custom_fields") else {}
 
 
 def line(kind: str, code: str, name: str, price: str, quantity: int, gross: Decimal) -> Doc:
@@ -82,19 +88,22 @@ def discount(lines: list[Doc], coupon: Doc, currency: str) -> Decimal:
     return sum(shares, ZERO)
 
 
-def totals(tx: Tx, lines: list[Doc], customer: Doc) -> Doc:
-    """Sub-total, taxes and total of lines, as an invoice keeps them."""
+def totals(tx: Tx, lines: list[Doc], customer: Doc, *, off: Decimal = ZERO) -> Doc:
+    """Sub-total, taxes and total of lines, as an invoice keeps them; a discount on all of them (`off`)
+    lowers each tax by its share.
+    """
     places = precision(customer["currency"])
+    sub_total = total(each["total"] for each in lines)
     taxes: list[Doc] = []
     for tax_id in dict.fromkeys(each["tax_id"] for each in lines):
         tax = catalogue.tax(tx, tax_id)
         if tax is None or customer.get("is_taxable") is False:
             continue
         base = total(each["total"] for each in lines if each["tax_id"] == tax_id)
+        base -= base * off / sub_total if off else ZERO
         amount = rounded(base * dec(tax["percentage"]) / 100, places)
         shown = f"{tax['name']} ({dec(tax['percentage']).normalize():f}%)"
         taxes.append({"tax_id": tax_id, "name": shown, "amount": text(amount)})
-    sub_total = total(each["total"] for each in lines)
     tax_total = total(each["amount"] for each in taxes)
     return {
         "sub_total": text(sub_total),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sandbox import catalogue, dates, fields
 from sandbox.engine import announce, billing, customers, methods, pricing
 from sandbox.errors import bad, refused, unknown
+from sandbox.fields import as_id
 from sandbox.money import text
 from sandbox.tx import Doc, Tx
 
@@ -22,7 +23,7 @@ NEVER = "9999-12-31"
 
 def get(tx: Tx, subscription_id: object) -> Doc:
     """One subscription, or Zoho's refusal."""
-    doc = tx.get("subscriptions", subscription_id) if isinstance(subscription_id, str) else None
+    doc = tx.get("subscriptions", as_id(subscription_id))
     if doc is None:
         raise unknown("subscriptions")
     return doc
@@ -37,7 +38,7 @@ def create(world: World, tx: Tx, body: Doc, source: str = "api") -> Doc:
     customer = _customer(world, tx, body, source)
     sub = blank(world, tx, customer)
     choose_items(world, tx, sub, body)
-    _choose_terms(sub, body)
+    _choose_terms(tx, sub, body)
     choose_collection(tx, sub, body)
     starts = fields.day(body, "starts_at", world.clock.today()) or world.clock.today()
     sub["backdated"] = starts < world.clock.today()
@@ -90,6 +91,7 @@ def addon_item(addon: Doc, asked: Doc) -> Doc:
         "quantity": fields.whole(asked, "quantity", 1, least=1),
         "price": None if price is None else text(price),
         "description": fields.string(asked, "addon_description"),
+        **customers.item_fields(asked),
     }
 
 
@@ -209,16 +211,17 @@ def _plan(plan: Doc, asked: Doc, old: Doc | None) -> Doc:
         "name": plan["name"],
         "price": text(price) if price is not None else kept_price,
         "quantity": fields.whole(asked, "quantity", old["quantity"] if old else 1, least=1),
-        "setup_fee": text(fee) if fee is not None else plan.get("setup_fee", "0"),
+        "setup_fee": text(fee) if fee is not None else (old or plan).get("setup_fee", "0"),
         "tax_id": fields.string(asked, "tax_id") or plan.get("tax_id", ""),
         "description": fields.string(asked, "plan_description") or (old or {}).get("description", ""),
         "trial_days": _trial(plan, asked),
     }
     if own:
         made["own_price"] = True
-    if old or fields.flag(asked, "exclude_setup_fee", default=False):
+    if fields.flag(asked, "exclude_setup_fee", default=False):
         made["setup_fee"] = "0"
-    return made
+    kept = {"custom_fields": old["custom_fields"]} if old and "custom_fields" in old else {}
+    return made | (customers.item_fields(asked) or kept)
 
 
 def _trial(plan: Doc, asked: Doc) -> int:
@@ -228,7 +231,7 @@ def _trial(plan: Doc, asked: Doc) -> int:
     return 0 if fields.flag(asked, "exclude_trial", default=False) else int(plan.get("trial_days", 0))
 
 
-def _choose_terms(sub: Doc, body: Doc) -> None:
+def _choose_terms(tx: Tx, sub: Doc, body: Doc) -> None:
     asked = fields.inner(body, "plan")
     cycles = fields.whole(asked, "billing_cycles", -1, least=-1)
     sub["cycles"] = cycles if cycles > 0 else -1
@@ -236,21 +239,23 @@ def _choose_terms(sub: Doc, body: Doc) -> None:
     sub["reference_id"] = fields.string(body, "reference_id")
     sub["salesperson"] = ""
     sub["custom_fields"] = customers.custom_fields([], fields.objects(body, "custom_fields"))
-    sub["persons"] = [
-        fields.string(each, "contactperson_id") for each in fields.objects(body, "contactpersons")
-    ]
     sub["setup_fee_first"] = False
-    choose_details(sub, body)
+    choose_details(tx, sub, body)
 
 
-def choose_details(sub: Doc, body: Doc) -> None:
+def choose_details(tx: Tx, sub: Doc, body: Doc) -> None:
     """What a request says beside items and money; what it does not name stays as it is."""
+    if body.get("contactpersons") is not None:
+        given = fields.objects(body, "contactpersons")
+        sub["persons"] = customers.persons_of(tx, sub["customer_id"], given)
     if body.get("salesperson_name") is not None:
         sub["salesperson"] = fields.string(body, "salesperson_name")
     if body.get("payment_terms") not in (None, ""):
         sub["payment_terms"] = fields.whole(body, "payment_terms", 0, least=-5, most=3650)
     if body.get("payment_terms_label") not in (None, ""):
         sub["payment_terms_label"] = fields.string(body, "payment_terms_label")
+    if gateways := fields.objects(body, "payment_gateways"):
+        sub["gateways"] = [fields.string(each, "payment_gateway") for each in gateways]
     fee_first = fields.flag(body, "can_charge_setup_fee_immediately", default=sub["setup_fee_first"])
     sub["setup_fee_first"] = fee_first
     partial = fields.flag(body, "allow_partial_payments", default=sub.get("partial_payments", False))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.engine import announce, customers, invoices, pricing
 from sandbox.errors import refused, unknown
+from sandbox.fields import as_id
 from sandbox.money import text
 from sandbox.tx import Doc, Tx
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def get(tx: Tx, unbilled_charge_id: object) -> Doc:
     """One unbilled charge, or the refusal."""
-    doc = tx.get("unbilled_charges", unbilled_charge_id) if isinstance(unbilled_charge_id, str) else None
+    doc = tx.get("unbilled_charges", as_id(unbilled_charge_id))
     if doc is None:
         raise unknown("unbilled_charges")
     return doc

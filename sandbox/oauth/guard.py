@@ -1,8 +1,8 @@
 """The door of `/billing/v1`: token, scope and organisation, before any operation runs (facts 1.6, 2.1)."""
 
-from flask import g, jsonify, request
-from flask.typing import ResponseReturnValue
+from flask import Response, g, request
 
+from sandbox.envelope import failed
 from sandbox.oauth import scopes, terms, tokens
 from sandbox.world import World, current
 
@@ -11,13 +11,13 @@ PREFIXES = {"refused": ("Zoho-oauthtoken ",), "accepted": ("Zoho-oauthtoken ", "
 ORGANISATION_HEADER = "X-com-zoho-subscriptions-organizationid"
 ORGANISATION = "10000001"
 
-BODIES = {
-    "57": {"code": 57, "message": "You are not authorized to perform this operation"},
-    "14": {"code": 14, "message": "Invalid value passed for authtoken."},
+MESSAGES = {
+    "57": "You are not authorized to perform this operation",
+    "14": "Invalid value passed for authtoken.",
 }
 
 
-def check() -> ResponseReturnValue | None:
+def check() -> Response | None:
     """Answer for Zoho when the caller may not pass; None lets the call go on."""
     if not request.path.startswith(API):
         return None
@@ -25,13 +25,12 @@ def check() -> ResponseReturnValue | None:
     access = _token(world)
     if access is None:
         status, code = world.settings.u5_expired_token.split("/")
-        return jsonify(BODIES[code]), int(status)
+        return failed(int(code), MESSAGES[code], int(status))
     if not scopes.covers(access["scope"], scopes.needed(request.method, request.path[len(API) :])):
-        return jsonify(BODIES["57"]), 401
+        return failed(57, MESSAGES["57"], 401)
     g.organization_id = request.headers.get(ORGANISATION_HEADER) or ORGANISATION
     if g.organization_id != ORGANISATION:
-        message = "This user is not associated with the CompanyID/CompanyName."
-        return jsonify(code=6041, message=message), 403
+        return failed(6041, "This user is not associated with the CompanyID/CompanyName.", 403)
     return None
 
 

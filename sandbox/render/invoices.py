@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sandbox import catalogue
-from sandbox.engine import ledger
+from sandbox.engine import invoices, ledger
 from sandbox.money import dec, precision, symbol, total
 from sandbox.render import values
 from sandbox.tx import Doc, Tx
@@ -13,7 +13,7 @@ from sandbox.tx import Doc, Tx
 if TYPE_CHECKING:
     from sandbox.world import World
 
-# fields of tax regimes and of projects, which this company has none of
+# fields of tax regimes and of projects, which mean nothing here and are only given back
 REGIONAL = (
     "place_of_supply",
     "gst_no",
@@ -105,14 +105,14 @@ def written(world: World, tx: Tx, doc: Doc) -> Doc:
     return {key: value for key, value in shown.items() if key not in gone} | {
         "date": doc["date"],
         "last_modified_time": doc["updated"],
-        "contact_persons": [],
+        "contact_persons": [{"contactperson_id": each} for each in doc.get("persons", [])],
         "currency_id": values.PERSON,
         "exchange_rate": 1,
         **_payment_terms(doc, customer),
         "last_payment_date": "",
-        "discount": values.number(world, doc["discount"]),
-        "is_discount_before_tax": True,
-        "discount_type": "item_level",
+        "discount": values.number(world, dec(doc["discount"]) + dec(doc.get("whole_discount"))),
+        "is_discount_before_tax": doc.get("discount_before_tax", True),
+        "discount_type": invoices.discount_level(doc),
         "is_inclusive_tax": False,
         "shipping_charge": str(doc.get("shipping", "0")),
         "adjustment": values.number(world, doc.get("adjustment")),
@@ -140,7 +140,7 @@ def written(world: World, tx: Tx, doc: Doc) -> Doc:
         "reference_number": doc.get("reference_number", ""),
         "has_attachment": bool(doc.get("attachment")),
         "is_pre_gst": False,
-        **dict.fromkeys(REGIONAL, ""),
+        **{name: doc.get(name, "") for name in REGIONAL},
     }
 
 
@@ -164,7 +164,7 @@ def _written_line(world: World, tx: Tx, line: Doc, place: int) -> Doc:
         "tax_type": "tax" if tax else "",
         "tax_percentage": values.number(world, tax["percentage"]) if tax else 0,
         "time_entry_ids": [],
-        **dict.fromkeys(PROJECT, ""),
+        **{name: line.get(name, "") for name in PROJECT},
     }
 
 
@@ -216,11 +216,11 @@ def _line(world: World, line: Doc) -> Doc:
         "tax_exemption_id": "",
         "tax_exemption_code": "",
         "product_type": "service",
-        "hsn_or_sac": "",
+        "hsn_or_sac": line.get("hsn_or_sac", ""),
         "account_id": "",
         "account_name": "Sales",
         "tags": [],
-        "item_custom_fields": [],
+        "item_custom_fields": values.item_fields(line),
     }
 
 

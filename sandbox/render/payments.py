@@ -257,11 +257,9 @@ def _credit_line(world: World, line: Doc) -> Doc:
         "price": values.number(world, line["price"]),
         "item_total": values.number(world, line["total"]),
         "type": 1,
-        "tds_tax_id": "",
-        "sat_item_key_code": "",
-        "unitkey_code": "",
+        **{name: line.get(name, "") for name in ("tds_tax_id", "sat_item_key_code", "unitkey_code")},
         "tags": [],
-        "item_custom_fields": [],
+        "item_custom_fields": values.item_fields(line),
     }
 
 
@@ -278,7 +276,7 @@ def _unbilled_line(world: World, line: Doc) -> Doc:
         "item_total": values.number(world, line["total"]),
         "tax_id": line["tax_id"],
         "product_type": "service",
-        "hsn_or_sac": "",
+        "hsn_or_sac": line.get("hsn_or_sac", ""),
         "tax_exemption_id": "",
         "tax_exemption_code": "",
     }

@@ -71,7 +71,9 @@ def full(world: World, tx: Tx, sub: Doc) -> Doc:
         "customer": _customer(customer),
         "contactpersons": _persons(tx, sub, customer),
         "notes": notes(tx, sub["subscription_id"]),
-        "payment_gateways": [{"payment_gateway": world.settings.gateway}],
+        "payment_gateways": [
+            {"payment_gateway": each} for each in sub.get("gateways") or [world.settings.gateway]
+        ],
         "custom_fields": shown,
         "custom_field_hash": flat,
         "can_add_bank_account": bool(customer.get("ach_supported", True)),
@@ -188,7 +190,7 @@ def _plan(world: World, tx: Tx, sub: Doc) -> Doc:
         "trial_days": plan.get("trial_days", 0),
         "billing_cycles": sub["cycles"],
         "tags": [],
-        "item_custom_fields": [],
+        "item_custom_fields": values.item_fields(plan),
     }
 
 
@@ -221,7 +223,7 @@ def _addon(world: World, tx: Tx, item: Doc, sub: Doc) -> Doc:
         "type": addon["type"],
         "tax_id": line["tax_id"],
         "tags": [],
-        "item_custom_fields": [],
+        "item_custom_fields": values.item_fields(item),
     }
 
 

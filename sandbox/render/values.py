@@ -75,6 +75,11 @@ def custom_fields(doc: Doc) -> tuple[list[Doc], Doc]:
     return shown, flat
 
 
+def item_fields(doc: Doc) -> list[Doc]:
+    """The custom fields of one item, as the specs have them."""
+    return [{"label": each["key"], "value": each["value"]} for each in doc.get("custom_fields", [])]
+
+
 def taxes(world: World, doc: Doc) -> list[Doc]:
     """Tax amounts by tax."""
     return [

@@ -26,6 +26,7 @@ DAYS = st.dates().map(
 )
 MONEY = st.decimals(min_value=0, max_value=5000, places=2, allow_nan=False).map(float)
 WHOLE = st.integers(min_value=1, max_value=20)
+LABELLED = st.lists(st.fixed_dictionaries({"label": WORDS, "value": WORDS}), max_size=2)
 EMAILS = st.from_regex(r"[a-z]{1,8}@example\.com", fullmatch=True)
 
 MEANINGS: dict[str, st.SearchStrategy[Any]] = {
@@ -52,12 +53,14 @@ MEANINGS: dict[str, st.SearchStrategy[Any]] = {
     "quantity": WHOLE,
     "auto_collect": st.booleans(),
     "type": st.sampled_from(["one_time"]),
-    "custom_fields": st.lists(st.fixed_dictionaries({"label": WORDS, "value": WORDS}), max_size=2),
+    "custom_fields": LABELLED,
+    "item_custom_fields": LABELLED,
     "price_brackets": st.lists(st.fixed_dictionaries({"price": MONEY}), min_size=1, max_size=1),
     "amount_applied": st.just(1),
     "shipping_charge": MONEY.map(str),
     "adjustment": MONEY,
-    "discount": st.just(0),
+    "discount": st.sampled_from([0, "10%"]),
+    "discount_type": st.sampled_from(["entity_level", "item_level"]),
     "is_taxable": st.booleans(),
     "is_tds_registered": st.booleans(),
     "to_mail_ids": st.lists(EMAILS, min_size=1, max_size=2),

@@ -88,6 +88,7 @@ _AUTH = "of the Supabase Auth stand-in, which is no part of Zoho: the portal's s
 CANNOT_MATTER: dict[str, str] = {
     "oauth_bearer": "the portal says `Zoho-oauthtoken`, which every value takes",
     "hosted_numeric_id": "the portal reads a hosted page by the opaque id that it was given",
+    "payments_filter": "the portal lists payments by customer or by date, and never by a filter",
     "host": _OWN,
     "port": _OWN,
     "data": _OWN,

@@ -218,3 +218,22 @@ def test_coupons_by_the_status_that_they_show(company: Company, name: str, codes
     rows = company.get("/coupons", filter_by=f"CouponStatus.{name}")["coupons"]
     assert {row["coupon_code"] for row in rows} == codes
     assert name == "All" or {row["status"] for row in rows} == {name.lower()}
+
+
+def test_2_5_invoices_are_searched_by_number_order_and_customer(company: Company) -> None:
+    customer = company.customer(display_name="Wide Sky Ltd")
+    asked = {"customer_id": customer, "reference_number": "PO-8812"}
+    item = {"name": "Work", "price": 1, "quantity": 1}
+    made = company.post("/invoices", asked | {"invoice_items": [item]})["invoice"]
+    company.subscribe(card=None)
+    for text in (made["invoice_number"], made["invoice_number"][-4:], "po-88", "wide sky"):
+        found = company.get("/invoices", search_text=text)["invoices"]
+        assert [each["invoice_id"] for each in found] == [made["invoice_id"]], text
+    assert company.get("/invoices", search_text="nobody", customer_id=customer)["invoices"] == []
+
+
+def test_2_5_what_payments_are_filtered_by_is_not_known_and_a_switch(company: Company) -> None:
+    company.subscribe()
+    assert len(company.get("/payments", filter_by="PaymentType.All")["payments"]) == 1
+    company.switch(payments_filter="refused")
+    assert company.refused("GET", "/payments", filter_by="PaymentType.All")[:2] == (400, 2)
