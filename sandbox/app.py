@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import time
+from threading import Thread
+
 from flask import Flask, Response
 
 from sandbox.settings import Settings
@@ -36,9 +40,19 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def served() -> Flask:
     """What the server runs: the app, and beside it the threads that listen or deliver (`start`)."""
+    Thread(target=_end_with, args=(os.getppid(),), name="orphan watch", daemon=True).start()
     app = create_app()
     for name in PARTS:
         module = part(name)
         if hasattr(module, "start"):
             module.start(app)
     return app
+
+
+def _end_with(parent: int) -> None:
+    """End when the process that started this one was killed: nobody else could, and its port and its world
+    would stay taken.
+    """
+    while os.getppid() == parent:
+        time.sleep(0.1)
+    os._exit(1)

@@ -7,8 +7,9 @@ answers question U9.  Switches may be changed while the sandbox runs; the rest i
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -124,6 +125,15 @@ class Settings(BaseSettings):
 
     # generated data and its limits
     tax_percentage: Decimal = Decimal(8)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError) as unknown:
+            raise ValueError("no such time zone; one such as America/New_York is needed") from unknown
+        return name
 
     @property
     def base_url(self) -> str:

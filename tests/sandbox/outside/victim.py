@@ -29,6 +29,12 @@ class Victim:
         self.process.start()
         self.process.wait_for(f"{self.url}/_control/clock")
 
+    def orphan(self) -> None:
+        """Kill -9 only the process that was started, as a program does that knows nothing of its children."""
+        assert self.process.popen is not None
+        self.process.popen.kill()
+        self.process.popen.wait()
+
     def control(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """A control call that must succeed."""
         address = f"{self.url}/_control/{path}"
