@@ -10,9 +10,11 @@ from flask import redirect, url_for
 from werkzeug.wrappers import Response
 
 from portal.db.transaction import as_web
-from portal.people import sessions, signing_in
+from portal.jobs import queue, tasks
+from portal.people import accounts, sessions, signing_in
 from portal.people.flows import Kind
 from portal.people.supabase_auth import SignedIn
+from portal.services import Services
 from portal.web import new_address, trail
 from portal.web.current import (
     begin_session,
@@ -74,6 +76,7 @@ def _start(signed_in: SignedIn, next_page: str | None, then: Kind | None) -> Res
         on_new_address=lambda conn, old: recorded.extend(new_address.record(conn, identity, old)),
     )
     new_address.carry(services, recorded)
+    _look_for_customers(services, identity.user_id)
     begin_session(started.cookie)
     trail.record_own("session:started", identity.user_id, is_staff=identity.is_staff, aal=signed_in.aal)
     if then == "new-password":
@@ -82,3 +85,10 @@ def _start(signed_in: SignedIn, next_page: str | None, then: Kind | None) -> Res
     if started.is_invited and not next_page:
         next_page = url_for("account.list_my_invitations")
     return redirect(landing(next_page), 303)
+
+
+def _look_for_customers(services: Services, user_id: UUID) -> None:
+    """Have it looked for at Zoho what an owner bought before there was a portal (docs/decisions/0145)."""
+    with as_web(services.pool, user_id) as conn:
+        for account_id in accounts.list_without_customer(conn, user_id):
+            queue.defer(conn, tasks.adopt_customer, once=f"adopt:{account_id}", account_id=str(account_id))

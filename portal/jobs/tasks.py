@@ -6,6 +6,7 @@ Each finds for itself what there is to do, so running one twice, late or not at 
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import structlog
 from procrastinate import JobContext
@@ -14,7 +15,7 @@ from procrastinate.jobs import Status
 
 from portal.db import transaction
 from portal.db.transaction import Conn
-from portal.errors import Unavailable
+from portal.errors import PortalError, Unavailable
 from portal.jobs import front_door, queue
 from portal.mail import dunning, sending
 from portal.sync import (
@@ -22,6 +23,7 @@ from portal.sync import (
     apply,
     catalogue,
     checkouts,
+    customers,
     feed,
     hot,
     housekeeping,
@@ -154,6 +156,19 @@ def compare_all(context: JobContext, /, **_tick: int) -> None:
 def read_again(context: JobContext, /, kind: str, zoho_id: str) -> None:
     """Read one object again because somebody asked for it; a customer with all that is known of it."""
     repair.because_asked(of(context), Subject(kind, zoho_id))
+
+
+@queue.app.task(name="adopt_customer", pass_context=True)
+def adopt_customer(context: JobContext, /, account_id: str) -> None:
+    """Look whether an account that knows of no customer has one at Zoho, and bring all that it has."""
+    services = of(context)
+    try:
+        zoho_id = customers.adopt(services, UUID(account_id))
+        if zoho_id is not None:
+            for each in repair.with_belongings(services, Subject("customer", zoho_id)):
+                repair.one(services, each)
+    except PortalError as problem:  # the next sign-in looks again, and a reconciliation reads what is missing
+        log.warning("customer not looked for", account=account_id, reason=str(problem))
 
 
 @queue.app.task(name="continue_runs", pass_context=True)

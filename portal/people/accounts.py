@@ -16,6 +16,12 @@ values (%(account_id)s, %(user_id)s, 'owner', %(now)s)
 """
 # Two first sign-ins at once must not make two accounts: the user's row is the lock.
 _LOCK_USER = "select id from billing.users where id = %(user_id)s for update"
+_WITHOUT_CUSTOMER = """
+select a.id from billing.accounts a
+join billing.members m on m.account_id = a.id and m.role = 'owner'
+where m.user_id = %(user_id)s and a.zoho_customer_id is null and a.closed_at is null
+order by m.created_at, a.id
+"""
 _HAS_ANY = "select exists (select from billing.members where user_id = %(user_id)s) as found"
 
 
@@ -34,3 +40,8 @@ def has_any(conn: Conn, user_id: UUID) -> bool:
     conn.execute(_LOCK_USER, {"user_id": user_id})
     row = conn.execute(_HAS_ANY, {"user_id": user_id}).fetchone()
     return bool(row and row["found"])
+
+
+def list_without_customer(conn: Conn, user_id: UUID) -> list[UUID]:
+    """Return the accounts of this owner that are no customer at Zoho yet, as far as we know."""
+    return [row["id"] for row in conn.execute(_WITHOUT_CUSTOMER, {"user_id": user_id})]

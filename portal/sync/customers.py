@@ -21,6 +21,7 @@ from portal.sync.intents import Act, Intent, Wish
 
 if TYPE_CHECKING:
     from portal.services import Services
+    from portal.zoho.client import ZohoClient
 
 _ACCOUNT = """
 select a.id, a.name, a.billing_email, a.zoho_customer_id, coalesce(c.gone_at is not null, false) as is_gone,
@@ -90,10 +91,9 @@ def ensure(services: "Services", account_id: UUID, user_id: UUID | None) -> str:
         return str(account["zoho_customer_id"])
     if account["is_gone"]:
         _unlink(services, account_id, account["zoho_customer_id"])
-    known = services.zoho.find_customers_by_email(account["billing_email"])
-    free = _not_taken(services, [c.zoho_id for c in known if c.status.lower() in ("", "active")])
-    if account["has_proved_email"] and len(known) == 1 and len(free) == 1:
-        return _link(services, account_id, free[0])
+    known, theirs = _look_for(services, services.zoho, account)
+    if theirs is not None:
+        return _link(services, account_id, theirs)
     wish = Wish(
         key=f"customer:{account_id}:{_attempts(services, account_id)}",
         kind="create_customer",
@@ -102,7 +102,7 @@ def ensure(services: "Services", account_id: UUID, user_id: UUID | None) -> str:
         request={"display_name": account["name"], "email": account["billing_email"]},
         subject_kind="account",
         subject_zoho_id=str(account_id),
-        before={"known": [c.zoho_id for c in known]},
+        before={"known": known},
     )
     with transaction.as_worker(services.pool) as conn:
         intent = intents.record(conn, wish)
@@ -139,6 +139,39 @@ def _follow_merge(services: "Services", row: dict[str, Any]) -> bool:
     except psycopg.errors.UniqueViolation:
         return False  # another account of the same address was faster
     return True
+
+
+def adopt(services: "Services", account_id: UUID) -> str | None:
+    """Take over the customer that is surely the account's, if there is one; return its Zoho id.
+
+    For who bought before the portal was there. Makes nothing at Zoho: that happens when somebody buys.
+    """
+    account = _account(services, account_id)
+    if account["zoho_customer_id"]:
+        return None
+    _, theirs = _look_for(services, services.zoho.lane("webhook"), account)
+    if theirs is None:
+        return None
+    linked = _link(services, account_id, theirs)
+    with transaction.as_worker(services.pool) as conn:
+        activity.record(
+            conn,
+            action="customer:adopted",
+            account_id=account_id,
+            object_kind="customer",
+            object_id=linked,
+        )
+    return linked
+
+
+def _look_for(
+    services: "Services", zoho: "ZohoClient", account: dict[str, Any]
+) -> tuple[list[str], str | None]:
+    """Return every customer of the account's address, and the one that may be taken over (AUT-08)."""
+    found = zoho.find_customers_by_email(account["billing_email"])
+    free = _not_taken(services, [one.zoho_id for one in found if one.status.lower() in ("", "active")])
+    is_sure = account["has_proved_email"] and len(found) == 1 and len(free) == 1
+    return [one.zoho_id for one in found], free[0] if is_sure else None
 
 
 def store_billing_email(services: "Services", account_id: UUID, email: str) -> None:

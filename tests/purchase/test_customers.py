@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
 
 from portal.errors import Unavailable
+from portal.jobs import tasks
 from portal.sync import customers, reconcile, refresh
 from tests.purchase.conftest import Shopper
 
@@ -99,3 +101,45 @@ def test_aut_08_a_merge_gives_nobody_a_customer_that_a_purchase_would_not(
 
 def _account(shopper: Shopper) -> UUID:
     return UUID(str(shopper.rows("select id from billing.accounts")[0]["id"]))
+
+
+def look(who: Shopper) -> None:
+    """Do what is deferred when somebody signs in."""
+    (account,) = who.rows("select id from billing.accounts")
+    context: Any = SimpleNamespace(additional_context={"services": who.services})
+    tasks.adopt_customer.func(context, account_id=str(account["id"]))
+
+
+def test_who_bought_before_the_portal_finds_it_aut_08(shop: Enter, sandbox: Sandbox) -> None:
+    """Decision 0145: they saw an empty portal, and learned what they had while they bought it again."""
+    before = sandbox.state("customers")
+    ada = shop("ada@example.com")
+    (bought,) = ada.subscriptions_at_zoho()
+    refresh.refresh(ada.services, "subscription", bought["subscription_id"], source="reconcile")
+    assert not ada.visitor.get("/subscriptions").shows(bought["plan"]["name"])
+    look(ada)
+
+    assert ada.visitor.get("/subscriptions").shows(bought["plan"]["name"])
+    assert ada.rows("select 1 from billing.payment_methods where account_id is not null")
+    assert sandbox.state("customers") == before, "a look makes nothing"
+    look(ada)
+    assert len(ada.rows("select 1 from billing.customers where account_id is not null")) == 1
+    assert len(ada.rows("select 1 from billing.activity where action = 'customer:adopted'")) == 1
+
+
+@pytest.mark.parametrize(
+    "why", ["two have the address", "the address is not the owner's own", "Zoho is away"]
+)
+def test_what_is_not_surely_theirs_is_left_alone_aut_08(shop: Enter, sandbox: Sandbox, why: str) -> None:
+    ada = shop("ada@example.com")
+    if why == "two have the address":
+        ada.services.zoho.create_customer({"display_name": "Another Ada", "email": "ada@example.com"})
+    elif why == "Zoho is away":
+        sandbox.faults(api={"500": 1.0})
+    else:
+        ada = shop("bob@example.com")
+        ada.rows("delete from billing.accounts where billing_email = 'ada@example.com' returning id")
+        ada.rows("update billing.accounts set billing_email = 'ada@example.com' returning id")
+    look(ada)
+
+    assert ada.rows("select zoho_customer_id as id from billing.accounts") == [{"id": None}]

@@ -37,7 +37,13 @@ delete from jobs.procrastinate_jobs where id = (
   order by priority desc, id limit 1)
 returning task_name, args
 """
-_DEFERRED = (tasks.apply_events, tasks.read_again, tasks.refresh_catalogue, tasks.compare_all)
+_DEFERRED = (
+    tasks.apply_events,
+    tasks.read_again,
+    tasks.refresh_catalogue,
+    tasks.compare_all,
+    tasks.adopt_customer,
+)
 _BY_NAME = {task.name: task for task in _DEFERRED}
 
 

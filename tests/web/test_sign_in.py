@@ -48,6 +48,22 @@ def test_first_sign_in_makes_one_account_and_the_second_none(visitor: Visitor, c
     assert rows == [{"name": "Bob Noyce", "role": "owner"}]
 
 
+def test_a_sign_in_looks_for_what_was_bought_before_there_was_a_portal(visitor: Visitor, conn: Conn) -> None:
+    """Decision 0145; once, however often somebody signs in meanwhile, and not for who has a customer."""
+    deferred = "select args from jobs.procrastinate_jobs where task_name = 'adopt_customer'"
+    visitor.sign_in("bob@example.com")
+    visitor.submit(action="/sign-out")
+    visitor.sign_in("bob@example.com")
+    (account,) = conn.execute("select id from accounts").fetchall()
+    assert conn.execute(deferred).fetchall() == [{"args": {"account_id": str(account["id"])}}]
+
+    conn.execute("delete from jobs.procrastinate_jobs")
+    conn.execute("update accounts set zoho_customer_id = '1'")
+    visitor.submit(action="/sign-out")
+    visitor.sign_in("bob@example.com")
+    assert conn.execute(deferred).fetchall() == []
+
+
 @pytest.mark.parametrize("email", ["ada@example.com", "nobody@example.com"])
 def test_wrong_password_keeps_the_address_and_says_the_same_of_everybody(
     visitor: Visitor, email: str
