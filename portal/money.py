@@ -42,6 +42,18 @@ def decimal_from(value: object, *, default: Decimal | None = None) -> Decimal:
     return number
 
 
+def as_json(value: object) -> float | str:
+    """Write an amount as the JSON number it was read from (``default`` of :func:`json.dumps`).
+
+    The shortest float that prints the same digits, because JSON has no other numbers; as text where a float
+    would print others.
+    """
+    if not isinstance(value, Decimal):
+        raise TypeError(f"not JSON: {type(value).__name__}")
+    nearest = float(value)
+    return nearest if Decimal(repr(nearest)) == value else str(value)
+
+
 @dataclass(frozen=True, slots=True)
 class Money:
     """``amount`` in major units of ``currency`` (ISO 4217). Adding two currencies is an error."""

@@ -11,7 +11,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -19,7 +18,7 @@ from uuid import UUID
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from portal import clock
+from portal import clock, money
 from portal.db.transaction import Conn, together
 
 Row = dict[str, Any]
@@ -255,12 +254,4 @@ def jsonb(value: Any) -> Jsonb:
 
 
 def _dumps(value: Any) -> str:
-    return json.dumps(value, default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    """Write a Decimal as the JSON number it was read from, as text where a float would print other digits."""
-    if not isinstance(value, Decimal):
-        raise TypeError(f"not JSON: {type(value).__name__}")
-    nearest = float(value)
-    return nearest if Decimal(repr(nearest)) == value else str(value)
+    return json.dumps(value, default=money.as_json)

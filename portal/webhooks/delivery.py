@@ -4,12 +4,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 from prometheus_client import Counter
 
-from portal import card_numbers, clock
+from portal import card_numbers, clock, money
 from portal.config import Settings
 from portal.sync import feed
 from portal.sync.inbox import Delivery
@@ -63,13 +62,7 @@ def count(found: Delivery, *, is_new: bool) -> None:
 def _storable(raw: bytes, told: Mapping[str, Any]) -> bytes:
     """Return the very bytes, or, where a card number was in them, JSON without it (PCI-01)."""
     clean = card_numbers.mask_within(told)
-    return raw if clean == told else json.dumps(clean, default=_plain, ensure_ascii=False).encode()
-
-
-def _plain(value: Any) -> Any:
-    if not isinstance(value, Decimal):
-        raise TypeError(f"not JSON: {type(value).__name__}")
-    return float(value)
+    return raw if clean == told else json.dumps(clean, default=money.as_json, ensure_ascii=False).encode()
 
 
 def _dedupe_key(settings: Settings, event_id: str, raw: bytes) -> str:

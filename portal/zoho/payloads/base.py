@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from portal import money
 from portal.money import decimal_from
 from portal.zoho.errors import BadAnswer
 
@@ -179,13 +180,4 @@ class Payload(Part):
 
 def dump(raw: object) -> str:
     """Write what was read as JSON again (for jsonb columns), amounts as the numbers they were."""
-    return json.dumps(raw, default=_plain_number, ensure_ascii=False)
-
-
-def _plain_number(value: object) -> float | str:
-    if not isinstance(value, Decimal):
-        raise TypeError(f"not JSON: {type(value).__name__}")
-    # The shortest float that prints the same digits; JSON has no other way to write a number, and
-    # where a float would print other digits the text keeps them.
-    nearest = float(value)
-    return nearest if Decimal(repr(nearest)) == value else str(value)
+    return json.dumps(raw, default=money.as_json, ensure_ascii=False)
