@@ -91,6 +91,15 @@ def test_no_secret_stands_in_the_image_or_in_compose() -> None:
     assert re.findall(r"PASSWORD: (?!\$\{)", compose) == []
 
 
+def test_a_database_of_ones_own_takes_the_place_of_the_one_beside() -> None:
+    """It was overruled by the address of the container, so Supabase could not be used."""
+    url = SERVICES["web"]["environment"]["DATABASE_URL"]
+    assert re.fullmatch(
+        r"\$\{DATABASE_URL:-postgresql://postgres:\$\{POSTGRES_PASSWORD.*\}@postgres:5432/portal\}", url
+    )
+    assert SERVICES["worker"]["environment"]["DATABASE_URL"] == url
+
+
 def test_compose_waits_for_health_and_migrations() -> None:
     assert SERVICES["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
     for name in ("web", "worker"):
