@@ -8,6 +8,7 @@ import hmac
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from uuid import uuid4
 
 import psycopg
@@ -134,10 +135,24 @@ def _identity(services: Services) -> list[Finding]:
     if not any(tokens.is_usable(key) for key in keys):
         text = "it signs with no ES256 key, so nobody can sign in. Make an ECC (P-256) signing key there."
         return [Finding("identity", "bad", text)]
+    ahead = _clock_ahead_of(answer)
+    if abs(ahead) > tokens.LEEWAY and not services.settings.is_local:  # the demo's time travels
+        text = (
+            f"this machine's clock is {ahead.total_seconds():+.0f} s off: nobody can sign in. Set it by NTP."
+        )
+        return [Finding("identity", "bad", text)]
     if not services.settings.supabase_secret_key.get_secret_value():
         text = "SUPABASE_SECRET_KEY is not set: its rate limits see all your customers as one address."
         return [Finding("identity", "look", text)]
     return [Finding("identity", "ok", "answers; customers' own addresses are sent along")]
+
+
+def _clock_ahead_of(answer: requests.Response) -> timedelta:
+    """Return how far this machine's clock is ahead of another's, as far as an answer of that one tells."""
+    try:
+        return clock.now() - parsedate_to_datetime(answer.headers["Date"])
+    except (KeyError, TypeError, ValueError):
+        return timedelta(0)
 
 
 def _ask_provider(services: Services, address: str) -> requests.Response:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from email.utils import format_datetime
 from types import SimpleNamespace
 
 import pytest
 
-from portal import config, doctor
+from portal import clock, config, doctor
 from portal.errors import Misconfigured
 from tests.zoho.conftest import settings_for
 
@@ -113,12 +115,31 @@ def test_sb_06_the_doctor_names_a_project_whose_tokens_we_would_not_believe(
     monkeypatch: pytest.MonkeyPatch, keys: list[dict[str, str]], verdict: str
 ) -> None:
     """A project with the older shared secret: everybody's sign-in failed, and nothing said why."""
-    answer = SimpleNamespace(status_code=200, json=lambda: {"keys": keys})
+    answer = SimpleNamespace(status_code=200, headers={}, json=lambda: {"keys": keys})
     monkeypatch.setattr(doctor, "_ask_provider", lambda *_: answer)
     services = SimpleNamespace(settings=settings_for("http://127.0.0.1:9", "postgresql://u@127.0.0.1/x"))
     (found,) = doctor._identity(services)  # type: ignore[arg-type]
     assert found.verdict == verdict
     assert ("ES256" in found.text) == (verdict == "bad")
+
+
+@pytest.mark.parametrize(
+    ("minutes", "told"), [(-5, "clock is -300 s off"), (5, "clock is +300 s off"), (0, "SUPABASE_SECRET_KEY")]
+)
+def test_sb_06_the_doctor_names_a_clock_by_which_no_token_is_of_today(
+    monkeypatch: pytest.MonkeyPatch, minutes: int, told: str
+) -> None:
+    keys = [{"kid": "a", "kty": "EC", "crv": "P-256"}]
+    headers = {"Date": format_datetime(clock.now().replace(microsecond=0), usegmt=True)}
+    answer = SimpleNamespace(status_code=200, headers=headers, json=lambda: {"keys": keys})
+    monkeypatch.setattr(doctor, "_ask_provider", lambda *_: answer)
+    given = {"base_url": "https://billing.example.com"}
+    settings = settings_for("http://127.0.0.1:9", "postgresql://u@127.0.0.1/x", **given)
+    services = SimpleNamespace(settings=settings)
+    here = clock.now().replace(microsecond=0) + timedelta(minutes=minutes)
+    with clock.replaced_by(lambda: here):
+        (found,) = doctor._identity(services)  # type: ignore[arg-type]
+    assert told in found.text
 
 
 @pytest.mark.parametrize(
