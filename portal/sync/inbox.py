@@ -63,14 +63,15 @@ _APPLIED = """
 update billing.inbox set state = 'applied', applied_at = %(now)s, effect = %(effect)s, last_error = ''
 where id = any(%(ids)s)
 """
+# A claim is told by its number of the attempt: one that has lapsed must undo nothing that came after it.
 _GIVE_BACK = """
 update billing.inbox set state = 'pending', attempts = attempts - 1, next_attempt_at = %(now)s
-where id = any(%(ids)s) and state = 'applying'
+where id = %(id)s and state = 'applying' and attempts = %(claimed)s
 """
 _FAILED = """
 update billing.inbox
 set state = %(state)s, next_attempt_at = %(next)s, last_error = %(error)s, attempts = %(attempts)s
-where id = %(id)s
+where id = %(id)s and state = 'applying' and attempts = %(claimed)s
 """
 _DUE = """
 select distinct object_kind, object_zoho_id from billing.inbox
@@ -194,7 +195,8 @@ def put_off(conn: Conn, subject: Subject, until: datetime) -> None:
 
 def give_back(conn: Conn, taken: Claim) -> None:
     """Let others have the rows at once, as if they had not been claimed."""
-    conn.execute(_GIVE_BACK, {"ids": [row["id"] for row in taken.rows], "now": clock.now()})
+    for row in taken.rows:
+        conn.execute(_GIVE_BACK, {"id": row["id"], "claimed": row["attempts"], "now": clock.now()})
 
 
 def mark_applied(conn: Conn, taken: Claim, effect: dict[str, Any]) -> None:
@@ -217,16 +219,19 @@ def mark_failed(
         attempts = row["attempts"] if poisonous else row["attempts"] - 1
         given_up = poisonous and attempts >= MIN_ATTEMPTS and now - row["received_at"] >= MIN_AGE
         next_try = now + (_delay(attempts) if poisonous else _pause(now, retry_at))
-        conn.execute(
+        noted = conn.execute(
             _FAILED,
             {
                 "id": row["id"],
+                "claimed": row["attempts"],
                 "state": "dead" if given_up else "failed",
                 "next": next_try,
                 "error": error[:500],
                 "attempts": attempts,
             },
         )
+        if not noted.rowcount:
+            continue
         if given_up:
             dead.append(row["id"])
         else:
