@@ -8,6 +8,7 @@ Flask's own session only ever carries notices from one page to the next (:class:
 """
 
 import re
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
@@ -119,6 +120,7 @@ def client_ip() -> str:
     return household(request.remote_addr or "")
 
 
+@lru_cache(maxsize=1024)
 def household(given: str) -> str:
     """Return an address as it is counted: of IPv6 the network, which one household has to itself."""
     try:

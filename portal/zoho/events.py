@@ -203,14 +203,17 @@ _BARE_IDS = {
 def _ids(row: Raw, **kinds: str) -> Iterator[Subject]:
     """Yield (kind, id) for each kind whose key of ``row`` holds an id."""
     for kind, key in kinds.items():
-        found = _first_id(row.get(key))
+        found = _first_id(row[key]) if key in row else ""
         if found:
             yield kind, found
 
 
 def _first_id(*values: object) -> str:
-    texts = (text_from(value) for value in values)
-    return next((text for text in texts if _ID.fullmatch(text)), "")
+    for value in values:
+        text = text_from(value)
+        if _ID.fullmatch(text):
+            return text
+    return ""
 
 
 def _time_of(envelope: Raw) -> datetime | None:
