@@ -49,6 +49,17 @@ def test_links_between_documents_lead_somewhere(page: Path) -> None:
     assert not missing
 
 
+def test_the_map_names_every_part() -> None:
+    shown = (CHECKOUT / "docs" / "map.md").read_text()
+    parts = [path for path in (CHECKOUT / "portal").iterdir() if not path.name.startswith(("_", "."))]
+    floors = [
+        path for path in (CHECKOUT / "tests").iterdir() if path.is_dir() and not path.name.startswith("_")
+    ]
+    names = {path.name for path in parts} | {f"tests/{path.name}" for path in floors}
+    missing = sorted(name for name in names if not re.search(rf"`(portal/)?{re.escape(name)}`", shown))
+    assert not missing, f"docs/map.md does not say what these are: {missing}"
+
+
 def test_every_make_target_that_is_mentioned_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):.*##", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
     for page in PAGES:
