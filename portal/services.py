@@ -1,7 +1,7 @@
 """What the portal is made of: built once per process, handed to rooms and jobs as one value."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from portal.config import Settings
 from portal.db.pool import open_pool
@@ -9,6 +9,7 @@ from portal.db.transaction import Pool
 from portal.sealing import Keyring
 
 if TYPE_CHECKING:
+    from portal.mail.transport import Transport
     from portal.people.supabase_auth import SupabaseAuth
     from portal.zoho.client import ZohoClient
 
@@ -22,7 +23,7 @@ class Services:
     keyring: Keyring
     zoho: "ZohoClient"
     auth: "SupabaseAuth"
-    mail: Any
+    mail: "Transport"
 
     def close(self) -> None:
         """Give back the connections to the database and to the identity provider."""

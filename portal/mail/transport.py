@@ -39,6 +39,9 @@ class Transport(Protocol):
     def send(self, message: EmailMessage) -> None:
         """Send it. Raises :class:`NotSent` or :class:`PerhapsSent`."""
 
+    def check(self) -> None:
+        """Connect, sign in and leave again (`portal doctor`). Raises :class:`NotSent`."""
+
 
 @dataclass(frozen=True, slots=True)
 class SmtpTransport:
@@ -59,7 +62,6 @@ class SmtpTransport:
             server.close()
 
     def check(self) -> None:
-        """Connect, sign in and leave again (`portal doctor`). Raises :class:`NotSent`."""
         self._connected().close()
 
     def _connected(self) -> smtplib.SMTP:
