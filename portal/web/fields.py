@@ -58,9 +58,9 @@ def email_field(label: str = "E-mail address", *, autocomplete: str = "username"
     )
 
 
-def name_field(label: str = "Your name") -> Any:
+def name_field() -> Any:
     return StringField(
-        label,
+        "Your name",
         validators=[
             DataRequired("Enter your name"),
             Length(max=120, message="Enter a name of at most 120 characters"),

@@ -4,7 +4,6 @@ from typing import Any
 
 from flask import request
 from flask_wtf import FlaskForm
-from werkzeug.datastructures import MultiDict
 from wtforms import EmailField, Field, Form, StringField, TextAreaField
 from wtforms.validators import ValidationError
 
@@ -35,17 +34,12 @@ class BaseForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
             return unbound_field.bind(form=form, **options)
 
 
-def single(values: MultiDict[str, str], name: str, default: str = "", *, limit: int = 200) -> str:
-    """Return the one value of ``name`` in a query; given twice or too long it is refused."""
-    given = values.getlist(name)
+def query(name: str, *, limit: int = 200) -> str:
+    """Return the one value of ``name`` in this request's address; given twice or too long it is refused."""
+    given = request.args.getlist(name)
     if len(given) > 1 or len(given[0] if given else "") > limit:
         raise Refused(f"The address gives “{name}” in a way we cannot read. Start again from the list.")
-    return given[0].strip() if given else default
-
-
-def query(name: str, default: str = "", *, limit: int = 200) -> str:
-    """Return one value of the address of this request."""
-    return single(request.args, name, default, limit=limit)
+    return given[0].strip() if given else ""
 
 
 def _check_no_card(_: Form, field: Field) -> None:

@@ -176,15 +176,15 @@ class Connection:
             conn.execute(_FORGET, {"state_hash": row["state_hash"]})
         return connected
 
-    def with_code(self, code: str, organization_id: str = "") -> Connected | Choice:
+    def with_code(self, code: str) -> Connected | Choice:
         """Connect with a code from the API console (self client): no redirect address, no verifier."""
         with transaction.as_worker(self._pool) as conn:
             find_connection(conn)  # the code is good once: see first whether what it brings can be kept
         grant = self._accounts.exchange(code)
         found = self._organizations_of(grant)
-        if len(found) > 1 and not organization_id and not self._settings.zoho_organization_id:
+        if len(found) > 1 and not self._settings.zoho_organization_id:
             return Choice(tuple(found))
-        return self._store(self._picked(found, organization_id), grant, {})
+        return self._store(self._picked(found), grant, {})
 
     def _checked_server(self, server: str, location: str) -> str:
         server = server.rstrip("/") or self._accounts.url
@@ -264,11 +264,9 @@ class _JustGiven:
         return refused
 
 
-def with_self_client_code(
-    settings: Settings, pool: Pool, keyring: Keyring, code: str, organization_id: str = ""
-) -> str:
+def with_self_client_code(settings: Settings, pool: Pool, keyring: Keyring, code: str) -> str:
     """Connect from the command line; return the sentence to print."""
-    result = Connection(settings, pool, keyring).with_code(code, organization_id)
+    result = Connection(settings, pool, keyring).with_code(code)
     if isinstance(result, Connected):
         return str(result)
     names = "; ".join(f"{one.zoho_id} {one.name}" for one in result.organizations)

@@ -114,7 +114,7 @@ def test_the_scopes_asked_for_cover_what_the_client_does(
     connection.finish(staff, connection.check_return(staff, agree(connection.begin(staff))))
     zoho = client_at(sandbox.url, zoho_refresh_token="")
     lists = ("customers", "subscriptions", "invoices", "payments", "credit_notes", "products", "plans")
-    for name in (*lists, "addons", "coupons", "events", "hosted_pages"):
+    for name in (*lists, "addons", "coupons", "events"):
         getattr(zoho, f"list_{name}")()
     customer = zoho.create_customer({"display_name": "A", "email": "a@example.com"}).zoho_id
     zoho.update_customer(customer, {"display_name": "B"})
