@@ -9,8 +9,10 @@ from uuid import UUID
 
 import pytest
 
+from portal.db import transaction
 from portal.errors import Unavailable
 from portal.jobs import tasks
+from portal.people import accounts
 from portal.sync import customers, reconcile, refresh
 from tests.purchase.conftest import Shopper
 
@@ -50,6 +52,31 @@ def test_two_accounts_that_want_one_customer_at_once(shop: Enter) -> None:
         customers._link(slow.services, other["id"], taken["zoho_customer_id"])
 
     assert customers.ensure(slow.services, other["id"], None) != taken["zoho_customer_id"]
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_of_two_customers_with_the_address_neither_is_taken_aut_08(shopper: Shopper, is_lost: bool) -> None:
+    """Nobody can tell which is whose; also when the making of a third is lost, and looked up."""
+    zoho = shopper.services.zoho
+    two = {zoho.create_customer({"display_name": n, "email": shopper.email}).zoho_id for n in ("A", "B")}
+    if is_lost:
+        weather = {"next": ["timeout"], "match": {"method": "POST", "path": "/customers"}, "hold_s": 0.1}
+        shopper.sandbox.control("faults", {"api": weather})
+    shopper.choose("team-m")
+    shopper.sandbox.control("faults", {})
+    (account,) = shopper.rows("select zoho_customer_id as id from billing.accounts")
+    assert account["id"] not in two
+    assert (account["id"] is None) == is_lost
+
+
+def test_a_second_account_of_one_owner_gets_a_customer_of_its_own(shopper: Shopper) -> None:
+    shopper.choose("team-m")
+    (first,) = shopper.rows("select zoho_customer_id as id from billing.accounts")
+    (user,) = shopper.rows("select id from billing.users where email = %s", shopper.email)
+    with transaction.as_web(shopper.services.pool, user["id"]) as conn:
+        second = accounts.create_for(conn, user["id"], name="Second", email=shopper.email)
+
+    assert customers.ensure(shopper.services, second, user["id"]) != first["id"]
 
 
 def merged(shopper: Shopper, sandbox: Sandbox, *others: str) -> list[str]:

@@ -123,6 +123,28 @@ def test_a_planned_change_that_has_come_meanwhile_is_done(owner: Shopper) -> Non
     assert states(owner, "change_plan") == ["done"]
 
 
+def test_no_trace_yet_is_no_proof_that_nothing_happened(owner: Shopper) -> None:
+    """CONV-04: Zoho's lists lag behind its writes by minutes, and whoever is told "no" tries again."""
+    wanted = record(owner, "cancel", {"at_end": False})
+    lose_answers(owner)
+    intents.perform(owner.services, acts.ACTS, wanted.id)
+    resolve(owner, minutes=1)
+    assert states(owner, "cancel") == ["unknown"]
+    resolve(owner, minutes=6)
+    assert states(owner, "cancel") == ["abandoned"]
+
+
+def test_an_act_that_somebody_is_carrying_out_is_not_looked_up(owner: Shopper) -> None:
+    """Its answer is on the way; only when its process has been silent for long is it nobody's."""
+    wanted = record(owner, "cancel", {"at_end": False})
+    with later(minutes=5):
+        claimed = intents._claim(owner.services, wanted.id)
+        assert claimed is not None
+        assert acts.resolve_due(owner.services) == 0
+    with later(minutes=7):
+        assert acts.resolve_due(owner.services) == 1
+
+
 def test_a_day_that_staff_had_planned_is_not_the_resumption_asked_for(
     owner: Shopper, monkeypatch: pytest.MonkeyPatch
 ) -> None:

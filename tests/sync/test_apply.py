@@ -194,6 +194,32 @@ def test_wh_09_an_older_version_of_zoho_never_replaces_a_newer_one(services: Ser
     assert believed.changed
 
 
+def test_wh_09_an_older_look_does_not_take_away_what_a_newer_one_has_seen(services: Services) -> None:
+    now = clock.now()
+    _write(services, "s1", status="live", read=now, updated=now)
+    with transaction.as_worker(services.pool) as conn:
+        late = rows.mark_gone(conn, "subscriptions", "s1", Stamp("webhook", now - timedelta(seconds=1)))
+        seen = rows.find_by_zoho_id(conn, "subscriptions", "s1")
+        assert late.refused
+        assert seen is not None
+        assert seen["gone_at"] is None
+        assert rows.mark_gone(conn, "subscriptions", "s1", Stamp("webhook", now)).changed
+
+
+def test_wh_09_whoever_writes_a_new_object_second_knows_that_it_is_there(services: Services) -> None:
+    """Two readers may overlap when a lease has run out; only one of them may tell of something new."""
+    now = clock.now()
+    row = {"zoho_id": "s1", "customer_zoho_id": "c1", "status": "live", "raw": {}}
+    with ThreadPoolExecutor(1) as thread:
+        with transaction.as_worker(services.pool) as conn:
+            first = rows.upsert(conn, "subscriptions", row, Stamp("webhook", now))
+            other = thread.submit(_write, services, "s1", status="live", read=now, updated=None)
+            with pytest.raises(TimeoutError):
+                other.result(timeout=0.3)
+        second = other.result(timeout=20)
+    assert (first.before is None, second.before is None) == (True, False)
+
+
 def test_reconcile_then_an_older_event_undoes_nothing(
     services: Services, sandbox: Sandbox, conn: Any
 ) -> None:

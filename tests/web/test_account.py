@@ -506,3 +506,10 @@ def test_switching_accounts_stays_within_ones_own(app: Flask, conn: Conn) -> Non
     visitor.post("/account/choice", {"account_id": str(theirs.account_id)}, status=404)
     visitor.post("/account/choice", {"account_id": "x"}, status=404)
     assert visitor.get("/account").heading == "You are a viewer of the account Second"
+
+
+def test_an_account_that_was_closed_is_nobodys_any_more(visitor: Visitor, app: Flask, conn: Conn) -> None:
+    """AC-05: at the next request, like any membership that ends."""
+    wear(visitor, sign_in(app)).get("/invoices")
+    conn.execute("update accounts set closed_at = now()")
+    assert visitor.get("/invoices", status=403).shows("You do not belong to an account")

@@ -263,3 +263,14 @@ def test_every_element_that_sends_by_htmx_carries_the_stamp() -> None:
     assert len(found) >= 4
     assert not [(name, tag) for name, tag in found if 'data-stamp="{{ g.nonce }}"' not in tag]
     assert not [name for name, tag in found if "hx-on" in tag or "js:" in tag or "hx-headers" in tag]
+
+
+@pytest.mark.parametrize(
+    ("given", "is_kept"), [("a1b2c3d4-e5f6", True), ("short", False), ("<b>x</b>-and-more", False)]
+)
+def test_a_request_is_called_by_what_a_proxy_called_it_if_that_is_a_name(
+    ada: Visitor, given: str, is_kept: bool
+) -> None:
+    """LOG-05: it stands in every line of the log, and on the page of a failure."""
+    answer = ada.raw("GET", "/account", headers={"X-Request-Id": given})
+    assert (answer.headers["X-Request-Id"] == given) == is_kept

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from portal import clock
+from portal.db import transaction
 from portal.web import guard, limits
 from portal.zoho import spending
 from tests.harness.people import later, midway, sign_in, wear
@@ -123,3 +126,54 @@ def test_calls_to_zoho_are_counted_for_the_account_in_sight(
     assert spending.current() == "", "what the thread does after the request is not for its account"
     Visitor(strict).raw("GET", "/sign-in")
     assert spenders == [str(user.account_id), ""]
+
+
+def test_what_is_dear_is_had_twenty_times_a_minute(strict: Flask, conn: Conn) -> None:
+    """RL-01: a spreadsheet of everything is walked row by row."""
+    visitor = wear(Visitor(strict), sign_in(strict))
+    assert visitor.raw("GET", "/invoices/csv").status_code == 200
+    conn.execute("update rate_limits set hits = %s where key like 'expensive:%%'", [limits.EXPENSIVE - 1])
+    assert visitor.raw("GET", "/invoices/csv").status_code == 200
+    assert visitor.raw("GET", "/invoices/csv").status_code == 429
+    assert visitor.get("/invoices").heading == "Invoices"
+
+
+def test_a_household_is_one_visitor(strict: Flask, conn: Conn) -> None:
+    """RL-01: whoever has an IPv6 line has more addresses than anybody could count."""
+
+    def ask(address: str) -> int:
+        visitor = Visitor(strict)
+        visitor.client.environ_base["REMOTE_ADDR"] = address
+        return visitor.raw("GET", "/sign-in").status_code
+
+    assert ask("2001:db8:1:2::1") == 200
+    spend(conn, limits.VISITS + 1)
+    assert ask("2001:db8:1:2:ffff::9") == 429
+    assert ask("2001:db8:1:3::1") == 200
+
+
+def test_an_address_from_which_many_fail_waits_whomever_it_tries(strict: Flask, conn: Conn) -> None:
+    """AUT-04: thirty in a quarter of an hour; each account by itself saw one."""
+    key = limits.address_key("sign-in", "127.0.0.1")
+    with transaction.as_web(strict.extensions["services"].pool) as tx:
+        for _ in range(limits.FAILURES_PER_ADDRESS):
+            limits.record_failure(tx, key)
+    visitor = Visitor(strict)
+    visitor.get("/sign-in")
+    page = visitor.submit({"email": "ada@example.com", "password": "x"}, action="/sign-in", status=429)
+    assert page.shows("Wait")
+
+
+def test_a_new_quarter_of_an_hour_is_no_amnesty(strict: Flask, conn: Conn) -> None:
+    """AUT-04: or the last second of one and the first of the next would be twice as many tries."""
+    key, began = limits.account_key("sign-in", "ada@example.com"), clock.now()
+    edge = began - timedelta(seconds=began.timestamp() % limits.QUARTER.total_seconds())
+    pool = strict.extensions["services"].pool
+    with clock.replaced_by(lambda: edge - timedelta(seconds=1)), transaction.as_web(pool) as tx:
+        for _ in range(12):
+            limits.record_failure(tx, key)
+    with transaction.as_web(pool) as tx:
+        with clock.replaced_by(lambda: edge + timedelta(seconds=1)), pytest.raises(limits.TooMany):
+            limits.check_failures(tx, key, free=limits.FAILURES_PER_ACCOUNT)
+        with clock.replaced_by(lambda: edge + limits.QUARTER):
+            limits.check_failures(tx, key, free=limits.FAILURES_PER_ACCOUNT)
