@@ -6,12 +6,13 @@ import structlog
 from flask import flash, redirect, url_for
 from werkzeug.wrappers import Response
 
+from portal.admin.listing import Listing
 from portal.admin.room import blueprint
 from portal.admin.staff import note, reading, staff_id, wake
 from portal.db.transaction import Conn
 from portal.errors import NotFound
 from portal.jobs import tasks
-from portal.sync import status
+from portal.sync import staff_lists, status
 from portal.web import guard
 from portal.web.forms import query
 from portal.web.pages import page
@@ -23,9 +24,11 @@ log = structlog.get_logger()
 @guard.staff
 def list_customers() -> Response:
     """Find customers by name, e-mail address or Zoho's id."""
-    q = query("q", limit=100)
+    listing, q = Listing(), query("q", limit=100)
     with reading() as conn:
-        return page("admin/customers.html", "results", q=q, customers=status.list_customers(conn, q))
+        found = staff_lists.list_customers(conn, listing.place(), q)
+    customers, ways = listing.shown(found, "admin.list_customers", q=q)
+    return page("admin/customers.html", "results", q=q, customers=customers, **ways)
 
 
 @blueprint.get("/admin/customers/<uuid:customer_id>")

@@ -7,14 +7,15 @@ from uuid import UUID
 from flask import flash, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from portal.admin.listing import Listing
 from portal.admin.room import blueprint
 from portal.admin.staff import note, reading, staff_id, wake
 from portal.db.transaction import Conn
 from portal.errors import NotFound, Refused
 from portal.jobs import tasks
-from portal.sync import drift, runs, status
+from portal.sync import drift, runs, staff_lists, status
 from portal.sync.kinds import KINDS
-from portal.web import guard, paging
+from portal.web import guard
 from portal.web.forms import query
 from portal.web.pages import page
 
@@ -25,23 +26,16 @@ PAGE_SIZE = 20  # findings, each with its fields and its buttons: more than anyb
 @guard.staff
 def list_drift() -> Response:
     """List findings, one object with all its fields each; without a choice, those that are not repaired."""
-    cursor = paging.parse(query("page"), paging.a_moment)
+    listing = Listing()
     standing = "all" if query("standing") == "all" else "open"
-    edge = (cursor.value, cursor.id) if cursor else None
-    backwards = cursor is not None and cursor.direction == "before"
     most = (PAGE_SIZE + 1) * drift.MOST_FIELDS  # enough that no finding of the page is cut short
     with reading() as conn:
-        found = status.list_drift(conn, standing=standing, limit=most, edge=edge, backwards=backwards)
+        found = staff_lists.list_drift(conn, listing.place(most), standing=standing)
     size = sum(len(list(rows)) for _, rows in islice(groupby(found, _finding), PAGE_SIZE))
-    shown = paging.cut(found, size, cursor, lambda row: row["sort_value"])
-    return page(
-        "admin/drift.html",
-        "results",
-        findings=[sorted(rows, key=lambda row: row["field"]) for _, rows in groupby(shown.rows, _finding)],
-        standing=standing,
-        earlier=_address(standing, shown.previous),
-        later=_address(standing, shown.next),
-    )
+    given = "all" if standing == "all" else ""
+    shown, ways = listing.shown(found, "admin.list_drift", size, standing=given)
+    findings = [sorted(rows, key=lambda row: row["field"]) for _, rows in groupby(shown, _finding)]
+    return page("admin/drift.html", "results", findings=findings, standing=standing, **ways)
 
 
 @blueprint.post("/admin/drift/<uuid:drift_id>/acknowledgement")
@@ -77,8 +71,11 @@ def create_repair(drift_id: UUID) -> Response:
 @guard.staff
 def list_runs() -> Response:
     """List reconciliations, the last first."""
+    listing = Listing()
     with reading() as conn:
-        return page("admin/runs.html", runs=status.list_runs(conn))
+        found = staff_lists.list_runs(conn, listing.place())
+    listed, ways = listing.shown(found, "admin.list_runs")
+    return page("admin/runs.html", runs=listed, **ways)
 
 
 @blueprint.get("/admin/runs/<uuid:run_id>")
@@ -112,13 +109,6 @@ def create_run() -> Response:
 def _finding(row: status.Row) -> tuple[Any, ...]:
     """Say what a row belongs to: what one run found of one object, whose rows stand side by side."""
     return row["object_kind"], row["object_zoho_id"], row["run_id"]
-
-
-def _address(standing: str, cursor: paging.Cursor | None) -> str | None:
-    if cursor is None:
-        return None
-    given: dict[str, Any] = {"standing": standing} if standing == "all" else {}
-    return url_for("admin.list_drift", page=str(cursor), **given)
 
 
 def _get(conn: Conn, drift_id: UUID) -> status.Row:

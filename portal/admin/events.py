@@ -1,26 +1,25 @@
 """The inbox: what Zoho told us, what became of it, and applying it again."""
 
 import json
-from typing import Any
 from uuid import UUID
 
 import structlog
 from flask import flash, redirect, url_for
 from werkzeug.wrappers import Response
 
+from portal.admin.listing import Listing
 from portal.admin.room import blueprint
 from portal.admin.staff import note, reading, staff_id, wake
 from portal.db.transaction import Conn
 from portal.errors import NotFound
 from portal.jobs import tasks
-from portal.sync import replay, status
-from portal.web import guard, paging
+from portal.sync import replay, staff_lists, status
+from portal.web import guard
 from portal.web.forms import query
 from portal.web.pages import page
 
 log = structlog.get_logger()
 
-PAGE_SIZE = 50
 STATES = ("pending", "applying", "failed", "dead", "applied", "ignored")
 
 
@@ -28,27 +27,13 @@ STATES = ("pending", "applying", "failed", "dead", "applied", "ignored")
 @guard.staff
 def list_events() -> Response:
     """List what came, newest first."""
-    cursor = paging.parse(query("page"), paging.a_moment)
+    listing = Listing()
     state, q = query("state"), query("q", limit=100)
     state = state if state in STATES else ""
-    edge = (cursor.value, cursor.id) if cursor else None
-    backwards = cursor is not None and cursor.direction == "before"
     with reading() as conn:
-        found = status.list_events(
-            conn, state=state, q=q, limit=PAGE_SIZE + 1, edge=edge, backwards=backwards
-        )
-    shown = paging.cut(found, PAGE_SIZE, cursor, lambda row: row["sort_value"])
-    given: dict[str, Any] = {name: value for name, value in (("state", state), ("q", q)) if value}
-    return page(
-        "admin/events.html",
-        "results",
-        events=shown.rows,
-        states=STATES,
-        state=state,
-        q=q,
-        earlier=url_for("admin.list_events", page=str(shown.previous), **given) if shown.previous else None,
-        later=url_for("admin.list_events", page=str(shown.next), **given) if shown.next else None,
-    )
+        found = staff_lists.list_events(conn, listing.place(), state=state, q=q)
+    events, ways = listing.shown(found, "admin.list_events", state=state, q=q)
+    return page("admin/events.html", "results", events=events, states=STATES, state=state, q=q, **ways)
 
 
 @blueprint.get("/admin/events/<uuid:event_id>")

@@ -3,9 +3,10 @@
 from werkzeug.wrappers import Response
 
 from portal.admin import charts
+from portal.admin.listing import Listing
 from portal.admin.room import blueprint
 from portal.admin.staff import reading
-from portal.sync import status
+from portal.sync import staff_lists, status
 from portal.web import guard
 from portal.web.pages import page
 
@@ -34,6 +35,9 @@ def show_sync_status() -> Response:
 @blueprint.get("/admin/mail")
 @guard.staff
 def list_mail() -> Response:
-    """List the last mails with what became of each."""
+    """List mails with what became of each."""
+    listing = Listing()
     with reading() as conn:
-        return page("admin/mail.html", mails=status.list_mail(conn))
+        found = staff_lists.list_mail(conn, listing.place())
+    mails, ways = listing.shown(found, "admin.list_mail")
+    return page("admin/mail.html", mails=mails, **ways)

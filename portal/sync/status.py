@@ -3,7 +3,6 @@
 Reads only, as portal_staff. Every figure comes from rows that a page can list (look.md, staff pages).
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +15,6 @@ from portal.sync.repair import NOT_READ
 
 Row = dict[str, Any]
 
-_WORD = re.compile(r"\w+")
 BEHIND = timedelta(minutes=5)
 WORKER_SILENT = timedelta(minutes=1)
 COMPARED = timedelta(hours=26)
@@ -93,20 +91,6 @@ select (select jsonb_agg(to_jsonb(e) order by e.at) from events e) as events,
        (select jsonb_agg(to_jsonb(c) order by c.at) from calls c) as calls,
        (select jsonb_agg(to_jsonb(f) order by f.at) from drift f) as drift
 """
-_EVENTS = """
-select id, received_at, kind, event_type, event_id, object_kind, object_zoho_id, state, attempts, flags,
-       applied_at, received_at as sort_value
-from billing.inbox
-where (%(state)s = '' or state = %(state)s)
-  and (%(q)s = '' or event_id = %(q)s or object_zoho_id = %(q)s
-       or %(may_be_type)s and event_type = %(q)s)
-  and (%(value)s::timestamptz is null
-       or case when %(backwards)s then (received_at, id) > (%(value)s::timestamptz, %(id)s::uuid)
-          else (received_at, id) < (%(value)s::timestamptz, %(id)s::uuid) end)
-order by case when %(backwards)s then received_at end, case when %(backwards)s then id end,
-         received_at desc, id desc
-limit %(limit)s
-"""
 _EVENT = """
 select i.*, (select coalesce(jsonb_agg(to_jsonb(a) order by a.at), '[]') from
   (select at, action, detail from billing.activity
@@ -115,33 +99,8 @@ select i.*, (select coalesce(jsonb_agg(to_jsonb(a) order by a.at), '[]') from
    order by at desc limit 20) a) as trail
 from billing.inbox i where i.id = %(id)s
 """
-_DRIFT = """
-select drift.*, found_at as sort_value, customer.id as customer_id, customer.display_name as customer_name,
-  (select jsonb_build_object('at', a.at, 'problem', a.detail ->> 'problem') from billing.activity a
-     where a.object_kind = drift.object_kind and a.object_id = drift.object_zoho_id
-       and a.action = %(not_read)s and a.at > drift.found_at order by a.at desc limit 1) as not_read
-from billing.drift
-left join lateral (select id, display_name from billing.customers c
-  where c.account_id = drift.account_id limit 1) customer on true
-where (%(standing)s = 'all' or (repaired_at is null and acknowledged_at is null))
-  and (%(value)s::timestamptz is null
-       or case when %(backwards)s then (found_at, drift.id) > (%(value)s::timestamptz, %(id)s::uuid)
-          else (found_at, drift.id) < (%(value)s::timestamptz, %(id)s::uuid) end)
-order by case when %(backwards)s then found_at end, case when %(backwards)s then drift.id end,
-         found_at desc, drift.id desc
-limit %(limit)s
-"""
 _DRIFT_ROW = "select * from billing.drift where id = %(id)s"
-_RUNS = "select * from billing.sync_runs order by started_at desc limit 50"
 _RUN = "select * from billing.sync_runs where id = %(id)s"
-_CUSTOMERS = """
-select id, zoho_id, display_name, email, status, account_id, outstanding, currency_code, synced_at,
-       source, gone_at
-from billing.customers
-where %(q)s = '' or zoho_id = %(q)s or lower(email) = lower(%(q)s)
-  or to_tsvector('simple', display_name) @@ to_tsquery('simple', %(words)s)
-order by synced_at desc limit 50
-"""
 _CUSTOMER = """
 select c.*,
   (select coalesce(jsonb_agg(to_jsonb(s) - 'raw' order by s.created_on desc), '[]')
@@ -158,7 +117,6 @@ select c.*,
        and a.action = %(not_read)s and a.at > c.synced_at order by a.at desc limit 1) as not_read
 from billing.customers c where c.id = %(id)s
 """
-_MAIL = "select * from billing.outbox order by created_at desc limit 100"
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,50 +174,16 @@ def _news(figures: Row, now: datetime) -> Iterator[Verdict]:
         yield Verdict("warn", "The last comparison is more than a day old.", "Compare everything now.")
 
 
-def list_events(
-    conn: Conn,
-    *,
-    state: str,
-    q: str,
-    limit: int,
-    edge: tuple[str, UUID] | None = None,
-    backwards: bool = False,
-) -> list[Row]:
-    # Types are not indexed, and have no digits; Zoho's ids have.
-    may_be_type = not any(sign.isdigit() for sign in q)
-    names = {"state": state, "q": q, "may_be_type": may_be_type, **_edge(edge, limit, backwards=backwards)}
-    return conn.execute(_EVENTS, names).fetchall()
-
-
 def find_event(conn: Conn, event_id: UUID) -> Row | None:
     return conn.execute(_EVENT, {"id": event_id}).fetchone()
-
-
-def list_drift(
-    conn: Conn, *, standing: str, limit: int, edge: tuple[str, UUID] | None = None, backwards: bool = False
-) -> list[Row]:
-    names = {"standing": standing, "not_read": NOT_READ, **_edge(edge, limit, backwards=backwards)}
-    found = conn.execute(_DRIFT, names).fetchall()
-    _read_moments([row["not_read"] for row in found if row["not_read"]], "at")
-    return found
 
 
 def find_drift(conn: Conn, drift_id: UUID) -> Row | None:
     return conn.execute(_DRIFT_ROW, {"id": drift_id}).fetchone()
 
 
-def list_runs(conn: Conn) -> list[Row]:
-    return conn.execute(_RUNS).fetchall()
-
-
 def find_run(conn: Conn, run_id: UUID) -> Row | None:
     return conn.execute(_RUN, {"id": run_id}).fetchone()
-
-
-def list_customers(conn: Conn, q: str) -> list[Row]:
-    """Return customers by Zoho's id, by e-mail address, or by the beginnings of words of their name."""
-    words = " & ".join(f"'{word}':*" for word in _WORD.findall(q))
-    return conn.execute(_CUSTOMERS, {"q": q, "words": words}).fetchall()
 
 
 def find_customer(conn: Conn, customer_id: UUID) -> Row | None:
@@ -269,15 +193,6 @@ def find_customer(conn: Conn, customer_id: UUID) -> Row | None:
             _read_moments(found[name], "synced_at")
         _read_moments([found["not_read"] or {}], "at")
     return found
-
-
-def list_mail(conn: Conn) -> list[Row]:
-    return conn.execute(_MAIL).fetchall()
-
-
-def _edge(edge: tuple[str, UUID] | None, limit: int, *, backwards: bool) -> Row:
-    value, row_id = edge or (None, None)
-    return {"value": value, "id": row_id, "limit": limit, "backwards": backwards}
 
 
 def _within(moment: datetime | None, now: datetime, span: timedelta) -> bool:

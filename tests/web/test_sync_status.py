@@ -198,7 +198,44 @@ def test_no_finding_is_torn_by_the_edge_of_a_page(app: Flask, staff: Visitor, co
     assert objects() == first
 
 
-@pytest.mark.parametrize("path", ["/admin/events", "/admin/drift"])
+LISTED = {
+    "/admin/events": "insert into billing.inbox (dedupe_key, kind, event_type, received_at)"
+    " select n, 'webhook', 'row ' || n, %(at)s - n / 10 * interval '1 minute' from generate_series(1, 60) n",
+    "/admin/runs": "insert into billing.sync_runs (kind, state, calls, started_at)"
+    " select 'hot', 'done', 100 + n, %(at)s - n / 10 * interval '1 minute' from generate_series(1, 60) n",
+    "/admin/mail": "insert into billing.outbox (template, entity, cause, recipient, state, created_at)"
+    " select 'receipt', n, n, 'row ' || n, 'sent', %(at)s - n / 10 * interval '1 minute'"
+    " from generate_series(1, 60) n",
+    "/admin/customers?q=row": "insert into billing.customers"
+    " (zoho_id, display_name, source, read_started_at, synced_at)"
+    " select n, 'row ' || n, 'webhook', now(), %(at)s - n / 10 * interval '1 minute'"
+    " from generate_series(1, 60) n",
+}
+
+
+@pytest.mark.parametrize("path", LISTED)
+def test_every_row_of_a_list_is_on_one_page(staff: Visitor, conn: Any, path: str) -> None:
+    """Also those of one moment; a list of staff goes back as far as there are rows."""
+    conn.execute(LISTED[path], {"at": clock.now()})
+
+    def rows() -> list[str]:
+        assert staff.last
+        return [line.get_text(" ", strip=True) for line in staff.last.soup.tbody.find_all("tr")]
+
+    staff.get(path)
+    pages = [rows()]
+    for _ in range(2):
+        staff.click("Next page")
+        pages.append(rows())
+    assert [len(page) for page in pages] == [25, 25, 10]
+    assert len({row for page in pages for row in page}) == 60
+    staff.click("Previous page")
+    assert rows() == pages[1]
+
+
+@pytest.mark.parametrize(
+    "path", ["/admin/events", "/admin/drift", "/admin/runs", "/admin/mail", "/admin/customers"]
+)
 def test_a_made_up_page_is_refused_in_words(staff: Visitor, path: str) -> None:
     """INP-01"""
     for value in ("x", "", "infinity"):

@@ -14,7 +14,8 @@ import pytest
 from psycopg import Cursor
 
 from portal.db.transaction import as_staff
-from portal.sync import status
+from portal.sync import staff_lists
+from portal.sync.staff_lists import Place
 from tests.harness import people
 from tests.visitor import Visitor
 
@@ -131,9 +132,11 @@ def test_staff_find_a_customer_by_the_beginnings_of_its_words(world: World, pool
     ada = world.customer(member, display_name="Lovelace & Babbage Ltd.", email="Ada@example.com")
     with as_staff(pool, member.user_id) as conn:
         for words in ("babb love", "Lovelace & Babbage Ltd.", "ada@example.com", ada["zoho_id"], ""):
-            assert [row["id"] for row in status.list_customers(conn, words)] == [ada["id"]], words
+            assert [row["id"] for row in staff_lists.list_customers(conn, Place(9), words)] == [ada["id"]], (
+                words
+            )
         for words in ("babbagex", "'; drop table", "&", "b:* | x"):
-            assert status.list_customers(conn, words) == [], words
+            assert staff_lists.list_customers(conn, Place(9), words) == [], words
 
 
 def test_staff_find_an_event_by_its_ids_and_by_its_type(world: World, pool: Pool) -> None:
@@ -144,4 +147,4 @@ def test_staff_find_an_event_by_its_ids_and_by_its_type(world: World, pool: Pool
     )
     with as_staff(pool, world.member().user_id) as conn:
         for words, count in (("77", 1), ("5001", 1), ("moon_rose", 1), ("moon", 0), ("78", 0)):
-            assert len(status.list_events(conn, state="", q=words, limit=9)) == count, words
+            assert len(staff_lists.list_events(conn, Place(9), state="", q=words)) == count, words
