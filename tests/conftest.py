@@ -71,16 +71,17 @@ def server(request: pytest.FixtureRequest) -> Iterator[database.Server]:
 
 
 @pytest.fixture(scope="session")
-def worker_database(server: database.Server, worker_id: str) -> str:
-    """This worker's own database; ask for `database_url` instead, which is clean."""
-    return server.clone(f"{server.template}_{worker_id}")
+def wiper(server: database.Server, worker_id: str) -> Iterator[database.Wiper]:
+    """What keeps this worker's database clean: the first to see it, so that it knows what belongs there."""
+    wiper = database.Wiper(server.clone(f"{server.template}_{worker_id}"))
+    yield wiper
+    wiper.close()
 
 
 @pytest.fixture(scope="session")
-def wiper(worker_database: str) -> Iterator[database.Wiper]:
-    wiper = database.Wiper(worker_database)
-    yield wiper
-    wiper.close()
+def worker_database(wiper: database.Wiper) -> str:
+    """This worker's own database; ask for `database_url` instead, which is clean."""
+    return wiper.url
 
 
 @pytest.fixture

@@ -103,6 +103,7 @@ class Wiper:
     """
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self.conn = psycopg.connect(url, autocommit=True)
         self.tables = [row[0] for row in self.conn.execute(TABLES)]
         self.seeded = self._filled()

@@ -21,8 +21,8 @@ TESTS = Path(__file__).resolve().parents[1]
 
 SECONDS = {
     "resilience/test_kills.py": 110,
-    "simulation/test_it_can_fail.py": 100,
     "journeys/test_customer_acts.py": 80,
+    "simulation/test_it_can_fail.py": 70,
     "purchase/test_killed_acts.py": 60,
     "simulation/test_seeds_01_to_10.py": 60,
     "simulation/test_seeds_11_to_20.py": 60,

@@ -104,6 +104,14 @@ def test_a_sweep_that_the_worker_does_at_this_moment_is_left_to_it(
     assert told(capsys).startswith("full: 7 read")
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Heed Ctrl-C: a shell that starts the tests in the background has them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(("way", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_command_that_is_stopped_says_how_to_go_on(
     way: signal.Signals,
@@ -111,6 +119,7 @@ def test_a_command_that_is_stopped_says_how_to_go_on(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     conn: Any,
+    ctrl_c: None,
 ) -> None:
     monkeypatch.setattr(reconcile, "full", lambda *_, **__: signal.raise_signal(way))
     before = signal.getsignal(signal.SIGTERM)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Conn = psycopg.Connection[dict[str, Any]]
 
-pytestmark = pytest.mark.usefixtures("sandbox")
+pytestmark = pytest.mark.usefixtures("sandbox", "database_url")
 
 
 def test_right_password_opens_the_page_that_was_asked_for(visitor: Visitor) -> None:
