@@ -12,12 +12,12 @@ import yoyo
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from portal.db import embedded, migrate
+from portal.db import migrate
 from tests.harness.database import with_database
 from tests.harness.worlds import World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.harness.database import Server
@@ -79,6 +79,7 @@ def test_a_dump_comes_back_as_the_runbook_says(
     World(conn).member()
     dump = tmp_path / "portal.dump"
     schemas = [f"--schema={name}" for name in ("billing", "jobs", "portal_migrations")]
+    run = programs_of(conn)
     run("pg_dump", "--format=custom", *schemas, f"--file={dump}", database_url)
 
     migrate.apply(empty)
@@ -95,6 +96,12 @@ def test_a_dump_comes_back_as_the_runbook_says(
         assert fresh.execute("select count(*) as n from billing.members").fetchone() == {"n": 1}
 
 
-def run(program: str, *arguments: str) -> str:
-    command = [str(embedded.binaries() / program), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+def programs_of(conn: Any) -> Callable[..., str]:
+    """Return what runs the server's own programs: those of a later version set what an older one lacks."""
+    row = conn.execute("select setting from pg_config where name = 'BINDIR'").fetchone()
+
+    def run(program: str, *arguments: str) -> str:
+        command = [f"{row['setting']}/{program}", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    return run
