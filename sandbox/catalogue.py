@@ -55,6 +55,16 @@ def save(tx: Tx, kind: str, doc: Doc) -> None:
     tx.cache.pop(kind, None)
 
 
+def renamed(tx: Tx, kind: str, old: str, new: str) -> None:
+    """A plan or an addon has another code: what is sold with it goes on naming it."""
+    if old == new:
+        return
+    for holder in ("addons", "coupons"):
+        for doc in tx.find(holder):
+            if old in doc.get(kind, []):
+                save(tx, holder, doc | {kind: [new if code == old else code for code in doc[kind]]})
+
+
 def product(tx: Tx, product_id: object) -> Doc:
     """A product by its id."""
     doc = tx.get("products", as_id(product_id))

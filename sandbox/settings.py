@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     auto_apply_credits: bool = True
     failed_payment: Literal["refused", "stored"] = "refused"
     pause_credits: bool = False
+    changed_setup_fee: Literal["never", "charged"] = "never"
     gateway: Literal["test_gateway", "authorize_net"] = "authorize_net"
 
     # renderings that sources disagree about

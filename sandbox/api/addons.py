@@ -89,6 +89,7 @@ def update(world: World, tx: Tx, addon_code: str) -> Response:
     doc = dict(catalogue.named(tx, "addons", addon_code))
     _fill(tx, doc, body())
     _save(world, tx, doc)
+    catalogue.renamed(tx, "addons", addon_code, doc["code"])
     renamed(world, tx, addon_code, doc["code"])
     return ok("The addon has been updated.", addon=items.addon(world, tx, doc))
 

@@ -74,10 +74,13 @@ def one(world: World, tx: Tx, plan_code: str) -> Response:
 @put("/plans/<path:plan_code>")
 def update(world: World, tx: Tx, plan_code: str) -> Response:
     """Change a plan; subscriptions keep their price until the organisation uses latest prices."""
-    doc = dict(catalogue.named(tx, "plans", plan_code))
-    fill(tx, doc, body(), target=doc)
+    doc, asked = dict(catalogue.named(tx, "plans", plan_code)), body()
+    fill(tx, doc, asked, target=doc)
     save(world, tx, doc)
+    catalogue.renamed(tx, "plans", plan_code, doc["code"])
     subscriptions.plan_renamed(world, tx, plan_code, doc["code"])
+    if asked.get("addons") is not None:
+        _associate(world, tx, doc["code"], fields.objects(asked, "addons"))
     return ok("The plan has been updated.", plan=items.plan(world, tx, doc))
 
 
@@ -121,6 +124,17 @@ def fill(tx: Tx, old: Doc, asked: Doc, *, target: Doc) -> None:
         target["custom_fields"] = custom_fields(
             old.get("custom_fields", []), fields.objects(asked, "custom_fields")
         )
+
+
+def _associate(world: World, tx: Tx, code: str, asked: list[Doc]) -> None:
+    """The plan goes with exactly these addons, and with those that go with every plan."""
+    wanted = {catalogue.named(tx, "addons", each.get("addon_code"))["code"] for each in asked}
+    for addon in tx.find("addons"):
+        if addon.get("all_plans", True) or (code in addon["plans"]) == (addon["code"] in wanted):
+            continue
+        plans = [each for each in addon["plans"] if each != code] + [code] * (addon["code"] in wanted)
+        catalogue.save(tx, "addons", addon | {"plans": plans, "updated": world.clock.stamp()})
+    tx.cache.pop("active_addons", None)
 
 
 def known_tax(tx: Tx, asked: Doc, default: str) -> str:

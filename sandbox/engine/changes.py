@@ -115,6 +115,8 @@ def _changed(world: World, tx: Tx, sub: Doc, body: Doc, *, redeem: bool = True) 
     asked = body if redeem else {key: value for key, value in body.items() if key != "coupon_code"}
     subscriptions.choose_items(world, tx, fresh, asked, old=sub)
     settings = world.settings
+    if settings.changed_setup_fee == "charged" and fresh["plan"]["code"] != sub["plan"]["code"]:
+        fresh["setup_fee_done"] = False
     if "addons" not in body and settings.u9_omitted_addons == "kept":
         fresh["addons"] = sub.get("addons", [])
     if not fields.string(body, "coupon_code") and settings.u9_omitted_coupon == "removed":

@@ -21,6 +21,7 @@ TEXTS = (
     "tax_authority_id", "tax_authority_name", "tax_exemption_id", "tax_exemption_code", "payment_terms_label",
     "country_code", "fax", "zcrm_account_id", "zcrm_contact_id",
 )  # fmt: skip
+TEMPLATES = ("invoice_template_id", "creditnote_template_id")
 FLAGS = (
     "is_portal_enabled",
     "ach_supported",
@@ -166,6 +167,8 @@ def _fill(doc: Doc, body: Doc) -> None:
     for name in ("billing_address", "shipping_address"):
         if body.get(name) is not None:
             doc[name] = fields.kept(fields.inner(body, name), ADDRESS)
+    if body.get("default_templates") is not None:
+        doc["default_templates"] = fields.kept(fields.inner(body, "default_templates"), TEMPLATES)
     if body.get("payment_terms") not in (None, ""):
         doc["payment_terms"] = int(dec(fields.whole(body, "payment_terms", 0, least=-5, most=3650)))
     if body.get("custom_fields") is not None:

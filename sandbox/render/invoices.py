@@ -66,7 +66,7 @@ def full(world: World, tx: Tx, doc: Doc) -> Doc:
         "reference_id": _reference(tx, doc),
         "subscriptions": [{"subscription_id": doc["subscription_id"]}] if doc["subscription_id"] else [],
         "invoice_items": [_line(world, each) for each in doc["lines"]],
-        "coupons": _coupons(world, tx, doc),
+        "coupons": values.coupons(world, tx, doc),
         "credits": [_credit(world, tx, each) for each in doc["credits"]],
         "payments": [_payment(world, tx, each) for each in doc["payments"]],
         "sub_total": values.number(world, doc["sub_total"]),
@@ -222,19 +222,6 @@ def _line(world: World, line: Doc) -> Doc:
         "tags": [],
         "item_custom_fields": values.item_fields(line),
     }
-
-
-def _coupons(world: World, tx: Tx, doc: Doc) -> list[Doc]:
-    if not doc.get("coupon"):
-        return []
-    coupon = catalogue.find(tx, "coupons", doc["coupon"]) or {}
-    return [
-        {
-            "coupon_code": doc["coupon"],
-            "coupon_name": coupon.get("name", ""),
-            "discount_amount": values.number(world, doc["discount"]),
-        }
-    ]
 
 
 def _credit(world: World, tx: Tx, applied: Doc) -> Doc:

@@ -107,9 +107,12 @@ def coupon(world: World, tx: Tx, doc: Doc) -> Doc:
 
 
 def coupon_status(world: World, doc: Doc) -> str:
-    """A coupon whose last day is over says `expired`."""
-    over = bool(doc.get("expiry_at")) and doc["expiry_at"] < world.clock.today().isoformat()
-    return "expired" if over else str(doc["status"])
+    """A coupon whose last day is over says `expired`, one that was used as often as it may be `maxed_out`."""
+    if doc.get("expiry_at") and doc["expiry_at"] < world.clock.today().isoformat():
+        return "expired"
+    most = doc.get("max_redemption") or 0
+    used_up = doc["status"] == "active" and 0 < most <= doc.get("redeemed", 0)
+    return "maxed_out" if used_up else str(doc["status"])
 
 
 def _addons_for(world: World, tx: Tx, code: str) -> list[Doc]:

@@ -138,7 +138,7 @@ def unbilled_charge(world: World, tx: Tx, doc: Doc) -> Doc:
         "customer_name": customer["display_name"],
         "email": customer["email"],
         "unbilled_charge_items": [_unbilled_line(world, each) for each in doc["lines"]],
-        "coupons": [],
+        "coupons": values.coupons(world, tx, doc),
         "total": values.number(world, doc["total"]),
         "currency_code": doc["currency"],
         "currency_symbol": symbol(doc["currency"]),

@@ -63,7 +63,8 @@ def customer(world: World, tx: Tx, doc: Doc) -> Doc:
         "is_portal_enabled": bool(doc.get("is_portal_enabled")),
         "billing_address": values.address(doc.get("billing_address", {}))
         | {"state_code": doc.get("billing_address", {}).get("state_code", "")},
-        "shipping_address": values.address(doc.get("shipping_address", {})) | {"state_code": ""},
+        "shipping_address": values.address(doc.get("shipping_address", {}))
+        | {"state_code": doc.get("shipping_address", {}).get("state_code", "")},
         "currency_id": values.PERSON,
         "price_precision": precision(doc["currency"]),
         "ach_supported": bool(doc.get("ach_supported", True)),
@@ -79,7 +80,7 @@ def customer(world: World, tx: Tx, doc: Doc) -> Doc:
         "primary_contactperson_id": doc["person_id"],
         "can_add_card": bool(doc.get("can_add_card", True)),
         "can_add_bank_account": bool(doc.get("can_add_bank_account", True)),
-        "default_templates": {"invoice_template_id": "", "creditnote_template_id": ""},
+        "default_templates": dict.fromkeys(customers.TEMPLATES, "") | doc.get("default_templates", {}),
         "documents": [],
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sandbox import catalogue
 from sandbox.money import dec
 from sandbox.tx import Doc, Tx
 
@@ -78,6 +79,20 @@ def custom_fields(doc: Doc) -> tuple[list[Doc], Doc]:
 def item_fields(doc: Doc) -> list[Doc]:
     """The custom fields of one item, as the specs have them."""
     return [{"label": each["key"], "value": each["value"]} for each in doc.get("custom_fields", [])]
+
+
+def coupons(world: World, tx: Tx, doc: Doc) -> list[Doc]:
+    """The coupon whose discount is on the lines of an invoice or of a parked charge."""
+    if not doc.get("coupon"):
+        return []
+    coupon = catalogue.find(tx, "coupons", doc["coupon"]) or {}
+    return [
+        {
+            "coupon_code": doc["coupon"],
+            "coupon_name": coupon.get("name", ""),
+            "discount_amount": number(world, doc["discount"]),
+        }
+    ]
 
 
 def taxes(world: World, doc: Doc) -> list[Doc]:

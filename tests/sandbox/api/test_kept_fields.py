@@ -170,3 +170,33 @@ def test_a_setup_fee_outlives_a_change_before_it_is_charged(company: Company) ->
     company.put(path, {"plan": {"plan_code": "scale-m", "quantity": 3, "setup_fee": 40}})
     changed = company.invoices(sub["subscription_id"])[-1]
     assert [each["code"] for each in changed["invoice_items"]] == ["scale-m"], "charged once"
+
+
+def test_whether_another_plan_charges_its_setup_fee_is_a_switch(company: Company) -> None:
+    subs = [company.subscribe(card=None)["subscription_id"] for _ in range(2)]
+    for changed, sub in zip(("never", "charged"), subs, strict=True):
+        company.switch(changed_setup_fee=changed)
+        path, plan = f"/subscriptions/{sub}", {"plan": {"plan_code": "scale-m"}}
+        assert company.put(path, plan)["subscription"]["plan"]["setup_fee"] == 99
+        company.put(path, {"plan": {"plan_code": "scale-m", "quantity": 2}})
+        lines = [line for each in company.invoices(sub) for line in each["invoice_items"]]
+        fees = [line["item_total"] for line in lines if "Setup fee" in line["name"]]
+        assert fees == ([99] if changed == "charged" else []), changed
+    company.check_money()
+
+
+def test_a_customer_keeps_its_templates_and_both_states(company: Company) -> None:
+    address = {"street": "1 Main St", "state": "New York", "state_code": "NY"}
+    templates = {"invoice_template_id": "90300000311340", "creditnote_template_id": "90300000312011"}
+    asked = {"billing_address": address, "shipping_address": address, "default_templates": templates}
+    customer = company.get(f"/customers/{company.customer(**asked)}")["customer"]
+    assert customer["default_templates"] == templates
+    for kind in ("billing_address", "shipping_address"):
+        assert {name: customer[kind][name] for name in address} == address, kind
+
+
+def test_a_parked_charge_shows_the_coupon_on_it(company: Company) -> None:
+    sub = company.subscribe(coupon_code="FOREVER10", add_to_unbilled_charges=True)
+    parked = company.get(f"/unbilledcharges/{sub['unbilled_charge_id']}")["unbilled_charge"]
+    assert [each["coupon_code"] for each in parked["coupons"]] == ["FOREVER10"]
+    assert parked["coupons"][0]["discount_amount"] == 4.9

@@ -316,3 +316,56 @@ def test_customers_of_two_currencies_cannot_be_merged(company: Company) -> None:
     asked = {"kind": "merge_customers", "customer_id": company.customer(currency_code="EUR")}
     answer = company.client.post("/_control/act", json=asked | {"into": company.customer()})
     assert answer.status_code == 409
+
+
+def test_a_coupon_that_was_used_as_often_as_it_may_be_says_so(company: Company) -> None:
+    product = company.get("/products")["products"][0]["product_id"]
+    terms = {"type": "one_time", "discount_by": "flat", "discount_value": 5, "max_redemption": 1}
+    company.post("/coupons", {"coupon_code": "ONCE", "name": "Once", "product_id": product, **terms})
+    assert company.get("/coupons/ONCE")["coupon"]["status"] == "active"
+    company.subscribe(coupon_code="ONCE")
+    coupon = company.get("/coupons/ONCE")["coupon"]
+    assert (coupon["status"], coupon["redemption_count"]) == ("maxed_out", 1)
+    listed = company.get("/coupons", filter_by="CouponStatus.ACTIVE")["coupons"]
+    assert "ONCE" not in [each["coupon_code"] for each in listed]
+    again = {"customer_id": company.customer(), "plan": {"plan_code": "team-m"}, "coupon_code": "ONCE"}
+    assert company.refused("POST", "/subscriptions", again)[:2] == (400, 1003)
+    company.put("/coupons/ONCE", {"name": "Once", "max_redemption": 2})
+    assert company.get("/coupons/ONCE")["coupon"]["status"] == "active"
+
+
+def test_what_is_sold_with_a_plan_or_an_addon_follows_its_new_code(company: Company) -> None:
+    product = company.get("/products")["products"][0]["product_id"]
+    plan = {"name": "Own", "recurring_price": 10, "interval": 1, "product_id": product}
+    company.post("/plans", plan | {"plan_code": "own"})
+    addon = {"name": "Extra", "unit_name": "one", "product_id": product, "price_brackets": [{"price": 3}]}
+    company.post("/addons", addon | {"addon_code": "extra", "plans": [{"plan_code": "own"}]})
+    terms = {"type": "forever", "discount_by": "flat", "discount_value": 1, "product_id": product}
+    scope = {"plans": [{"plan_code": "own"}], "addons": [{"addon_code": "extra"}]}
+    company.post("/coupons", {"coupon_code": "OWN1", "name": "Own", **terms, **scope})
+
+    company.put("/plans/own", plan | {"plan_code": "owner"})
+    company.put("/addons/extra", addon | {"addon_code": "more", "plans": [{"plan_code": "owner"}]})
+
+    assert [each["plan_code"] for each in company.get("/addons/more")["addon"]["plans"]] == ["owner"]
+    coupon = company.get("/coupons/OWN1")["coupon"]
+    assert [coupon["plans"][0]["plan_code"], coupon["addons"][0]["addon_code"]] == ["owner", "more"]
+    bought = {"addons": [{"addon_code": "more"}], "coupon_code": "OWN1"}
+    assert company.subscribe("owner", card=None, **bought)["sub_total"] == 12
+
+
+def test_a_plan_goes_with_the_addons_that_its_update_names(company: Company) -> None:
+    product = company.get("/products")["products"][0]["product_id"]
+    plan = {"plan_code": "own", "name": "Own", "recurring_price": 10, "interval": 1}
+    company.post("/plans", plan | {"product_id": product})
+    for code in ("left", "right"):
+        addon = {"addon_code": code, "name": code, "unit_name": "one", "price_brackets": [{"price": 3}]}
+        company.post("/addons", addon | {"product_id": product, "plans": [{"plan_code": "own"}]})
+
+    company.put("/plans/own", plan | {"addons": [{"addon_code": "right"}]})
+    shown = company.get("/plans/own")["plan"]["addons"]
+    assert {each["addon_code"] for each in shown} & {"left", "right"} == {"right"}
+    refused = {"customer_id": company.customer(), "plan": plan, "addons": [{"addon_code": "left"}]}
+    assert company.refused("POST", "/subscriptions", refused)[:2] == (400, 1003)
+    company.put("/plans/own", plan)
+    assert [each["plan_code"] for each in company.get("/addons/right")["addon"]["plans"]] == ["own"]
