@@ -42,7 +42,6 @@ SCOPES = (
     "ZohoSubscriptions.invoices.UPDATE",
     "ZohoSubscriptions.payments.CREATE",
     "ZohoSubscriptions.payments.READ",
-    "ZohoSubscriptions.creditnotes.CREATE",
     "ZohoSubscriptions.creditnotes.READ",
     "ZohoSubscriptions.hostedpages.CREATE",
     "ZohoSubscriptions.hostedpages.READ",
