@@ -139,6 +139,15 @@ def test_a_sender_that_died_leaves_an_unknown_mail(services: Services, conn: Any
     assert box.took == []
 
 
+def test_a_mail_that_somebody_is_sending_is_not_given_up(services: Services, conn: Any) -> None:
+    put(services.pool)
+    with transaction.as_worker(services.pool) as tx:
+        claimed = outbox.claim(tx)
+    sending.send_due(services.settings, services.pool, Postbox())
+    assert claimed is not None
+    assert states(conn) == ["sending"]
+
+
 def test_a_refused_connection_is_tried_again_later(services: Services, conn: Any) -> None:
     put(services.pool)
     sending.send_due(services.settings, services.pool, Postbox(problem=NotSent("no server")))

@@ -1,6 +1,7 @@
 """The call budget in the database: exact between processes, healed by itself (API-01 to API-05, API-08)."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -66,6 +67,22 @@ def test_a_killed_process_leaks_no_slot(settings_at: Build, pool: Pool) -> None:
         budget.enter("interactive", writes=False, patience=0)
     later = clock.now() + timedelta(seconds=31)
     with clock.replaced_by(lambda: later):
+        assert budget.enter("interactive", writes=False, patience=0)
+
+
+def test_background_work_leaves_slots_to_people_api_02(settings_at: Build, pool: Pool) -> None:
+    budget = Budget(settings_at(NOWHERE, zoho_concurrency=5), pool)
+    held: list[str] = []
+    for lane in (*["reconcile"] * 4, *["webhook"] * 4, *["interactive"] * 4):
+        with suppress(errors.BudgetSpent):
+            held.append(budget.enter(lane, writes=False, patience=0).lane)
+    assert held == ["reconcile", "reconcile", "webhook", "webhook"]
+
+    late = clock.now() + timedelta(seconds=31)
+    with clock.replaced_by(lambda: late):
+        for _ in range(4):
+            with suppress(errors.BudgetSpent):
+                budget.enter("webhook", writes=False, patience=0)
         assert budget.enter("interactive", writes=False, patience=0)
 
 

@@ -9,7 +9,7 @@ from portal.errors import Misconfigured
 from portal.zoho import errors
 from portal.zoho.client import ZohoClient
 from portal.zoho.transport import Limits, Lost, Sending, Transport
-from tests.zoho.hostile import World
+from tests.zoho.hostile import Request, World
 
 Build = Callable[..., ZohoClient]
 METADATA = "http://169.254.169.254/latest/meta-data/"
@@ -176,3 +176,22 @@ def test_an_empty_id_is_never_sent(at_enemy: ZohoClient, enemy: World) -> None:
     with pytest.raises(ValueError, match="needs its ids"):
         at_enemy.delete_card("7", "")
     assert enemy.asked == []
+
+
+def test_a_write_has_a_connection_of_its_own_conv_04(client_at: Build, enemy: World) -> None:
+    """On a kept one that Zoho has just closed nobody could tell whether the write was read."""
+    ports: list[int] = []
+
+    def note(request: Request) -> None:
+        ports.append(request.client_address[1])
+        request.say(200, {"code": 0, "organizations": []})
+
+    enemy.behaviours["/billing"] = note
+    zoho = client_at(enemy.url)
+    for _ in range(2):
+        zoho.fetch_organizations()
+    for _ in range(2):
+        zoho.delete_card("1", "2")
+    first, second, *writes = ports
+    assert first == second
+    assert len({first, *writes}) == 3

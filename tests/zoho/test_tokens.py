@@ -89,6 +89,25 @@ def test_a_process_that_dies_while_renewing_frees_the_claim(
         assert tokens.access().token == TOKEN["access_token"]
 
 
+def test_whoever_was_overtaken_while_renewing_does_not_undo_the_newer_token_api_07(
+    client_at: Build, enemy: World, conn: Row
+) -> None:
+    """Its claim ran out while the accounts server took its time."""
+    renewed: list[str] = []
+
+    def overtaken(request: Request) -> None:
+        enemy.behaviours[ENDPOINT] = slowly(0, {**TOKEN, "access_token": "1000.newer"})
+        conn.execute("update oauth_tokens set refresh_lease_until = now() - interval '1 second'")
+        renewed.append(client_at(enemy.url).tokens.access().token)
+        request.say(200, TOKEN)
+
+    enemy.behaviours[ENDPOINT] = overtaken
+    client_at(enemy.url).tokens.access()
+
+    assert renewed == ["1000.newer"]
+    assert client_at(enemy.url).tokens.access().token == "1000.newer"
+
+
 @pytest.mark.parametrize(("status", "body"), [(200, THROTTLE_EN), (400, THROTTLE_EN), (200, THROTTLE_ZH)])
 def test_a_throttle_in_any_language_is_waited_out_without_asking_again_api_07(
     client_at: Build, enemy: World, status: int, body: dict[str, str]
