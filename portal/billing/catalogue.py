@@ -32,11 +32,16 @@ class Plan:
     tax_name: str
     unit: str
     is_active: bool
+    pricing: Pricing = BY_THE_UNIT
 
     @property
     def is_free(self) -> bool:
         """Whether nothing is ever charged for it by itself."""
-        return self.price == 0 and self.setup_fee == 0
+        return self.price == 0 and self.setup_fee == 0 and self.pricing.is_simple
+
+    def amount(self, quantity: int) -> Decimal | None:
+        """Return what so many cost a term before tax; None where its brackets do not tell."""
+        return self.pricing.amount(self.price, quantity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +200,8 @@ class Catalogue:
             raise Refused("That plan is no longer offered. Choose another one.")
         if not 1 <= choice.quantity <= MAX_QUANTITY:
             raise Refused(f"Enter a quantity between 1 and {MAX_QUANTITY}.")
+        if plan.amount(choice.quantity) is None:
+            raise Refused(f"{plan.name} is not sold in this quantity. Choose another one.")
         addons = tuple((self._addon(code, plan, quantity), quantity) for code, quantity in choice.addons)
         return Selection(choice, plan, addons, self._coupon(choice.coupon_code, plan, today))
 

@@ -65,6 +65,8 @@ class Pricing:
 
 
 BY_THE_UNIT = Pricing()
+# Schemes whose price is told by brackets alone.
+BRACKETED = frozenset({"volume", "tier", "package"})
 
 
 def pricing_from(scheme: str, rows: Iterable[Mapping[str, Any]] | None) -> Pricing:

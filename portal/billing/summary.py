@@ -122,7 +122,9 @@ def _first_lines(selection: Selection) -> list[_Part]:
 
 def _recurring_lines(selection: Selection) -> list[_Part]:
     plan, per = selection.plan, selection.plan.interval.per
-    parts = [_Part(plan.name, selection.choice.quantity, plan.price, plan.tax_percentage, per)]
+    quantity = selection.choice.quantity
+    amount = plan.amount(quantity)
+    parts = [_Part(plan.name, quantity, plan.price, plan.tax_percentage, per, amount=amount)]
     parts += [_addon_part(addon, quantity, per) for addon, quantity in selection.addons if addon.is_recurring]
     return parts
 
@@ -188,6 +190,8 @@ def add_interval(start: date, count: int, unit: str) -> date:
 def saving_percent(short: Plan, long: Plan) -> int | None:
     """Return by how many percent ``long`` is cheaper a month than ``short``; None when it is not."""
     if not (short.interval.months and long.interval.months) or short.price <= 0:
+        return None
+    if not (short.pricing.is_simple and long.pricing.is_simple):
         return None
     if short.currency != long.currency or short.interval.months >= long.interval.months:
         return None

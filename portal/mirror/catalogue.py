@@ -8,7 +8,7 @@ from typing import Any
 from portal import clock
 from portal.billing.catalogue import Addon, Catalogue, Coupon, Plan
 from portal.billing.interval import Interval
-from portal.billing.pricing import pricing_from
+from portal.billing.pricing import BRACKETED, BY_THE_UNIT, Pricing, pricing_from
 from portal.db.transaction import Conn
 from portal.mirror import bundle
 from portal.mirror.situation import away_until
@@ -23,6 +23,7 @@ select
       'price', p.price::text, 'setup_fee', p.setup_fee::text, 'currency', p.currency_code,
       'interval', p.interval, 'interval_unit', p.interval_unit, 'trial_days', p.trial_days,
       'billing_cycles', p.billing_cycles, 'unit', p.unit, 'status', p.status,
+      'scheme', p.pricing_scheme, 'brackets', p.raw -> 'price_brackets',
       'tax_percentage', coalesce(p.tax_percentage, t.percentage)::text,
       'tax_name', coalesce(nullif(p.tax_name, ''), t.name, '')) order by p.price, p.name), '[]')
     from billing.plans p left join billing.taxes t on t.zoho_id = p.raw ->> 'tax_id'
@@ -111,7 +112,13 @@ def _plan(item: dict[str, Any], default_currency: str) -> Plan:
         tax_name=item["tax_name"],
         unit=item["unit"],
         is_active=_is_active(item["status"]),
+        pricing=_pricing(item),
     )
+
+
+def _pricing(item: dict[str, Any]) -> Pricing:
+    """Return how a plan is priced. A scheme that nobody has heard of is taken for a price each."""
+    return pricing_from(item["scheme"], item["brackets"]) if item["scheme"] in BRACKETED else BY_THE_UNIT
 
 
 def _addon(item: dict[str, Any]) -> Addon:

@@ -229,7 +229,8 @@ def _target(selection: Selection) -> Target:
         one_time=tuple(item for addon, item in chosen if not addon.is_recurring),
         setup_fee=plan.setup_fee,
         coupon_code=selection.choice.coupon_code,
-        is_simple_pricing=all(addon.pricing.is_simple for addon, _ in selection.addons),
+        is_simple_pricing=plan.pricing.is_simple
+        and all(addon.pricing.is_simple for addon, _ in selection.addons),
     )
 
 

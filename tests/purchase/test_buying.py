@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from portal import clock
 from portal.db import transaction
@@ -83,6 +84,21 @@ def test_an_addon_in_brackets_is_charged_as_shown(shopper: Shopper, scheme: str)
     quoted = shopper.checkouts()[0]["quoted"]["now"]
     (invoice,) = shopper.rows("select total from billing.invoices")
     assert invoice["total"] == Decimal(quoted)
+
+
+def test_a_plan_in_brackets_is_shown_as_what_it_costs(shopper: Shopper) -> None:
+    """Its price for one is not the price of each; and a scheme that nobody knows closes no shop."""
+    brackets = [{"start_quantity": 1, "end_quantity": 5, "price": 40}, {"start_quantity": 6, "price": 30}]
+    for scheme, words in (("volume", "$210.00"), ("moonlit", "$343.00")):
+        with transaction.as_worker(shopper.services.pool) as conn:
+            conn.execute(
+                "update billing.plans set pricing_scheme = %s, raw = raw || %s where code = 'team-m'",
+                [scheme, Jsonb({"price_brackets": brackets})],
+            )
+        choice = {"plan": "team-m", "quantity": "7"}
+        assert shopper.visitor.get("/checkouts/new", query_string=choice).shows(words)
+        is_told = shopper.visitor.get("/plans").shows("The price depends on the quantity.")
+        assert is_told == (scheme == "volume")
 
 
 def test_a_coupon_over_an_amount_says_how_much(shopper: Shopper) -> None:

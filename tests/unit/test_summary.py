@@ -209,6 +209,21 @@ def test_an_addon_costs_what_its_scheme_says(scheme: str, quantity: int, amount:
     assert costs.later.sub_total == Money(49 + Decimal(amount), "USD")
 
 
+def test_a_plan_costs_what_its_scheme_says() -> None:
+    seats = plan(price="0", pricing=pricing_from("tier", BRACKETS))
+    catalogue = Catalogue({"team-m": seats}, {}, {}, {})
+    costs = summary.of_purchase(catalogue.select(Choice("team-m", 11), TODAY), TODAY)
+    assert costs.now.sub_total == costs.later.sub_total == Money(Decimal("54.50"), "USD")
+    assert not seats.is_free
+    a_year = Interval(1, "years")
+    assert summary.saving_percent(plan(), plan(interval=a_year)) == 91
+    assert summary.saving_percent(plan(), plan(interval=a_year, pricing=seats.pricing)) is None
+
+    short = Catalogue({"team-m": plan(pricing=pricing_from("volume", BRACKETS[:2]))}, {}, {}, {})
+    with pytest.raises(Refused, match="not sold in this quantity"):
+        short.select(Choice("team-m", 51), TODAY)
+
+
 @pytest.mark.parametrize(
     ("scheme", "brackets", "quantity"),
     [
