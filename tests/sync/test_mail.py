@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import smtplib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from portal import clock
 from portal.db import transaction
 from portal.mail import messages, outbox, sending
 from portal.mail.outbox import Mail
-from portal.mail.transport import NotSent, PerhapsSent, SmtpTransport
+from portal.mail.transport import NotSent, PerhapsSent, SmtpTransport, _deliver
 from portal.sync import reconcile, refresh
 
 if TYPE_CHECKING:
@@ -137,6 +138,56 @@ def test_a_sender_that_died_leaves_an_unknown_mail(services: Services, conn: Any
 
     assert states(conn) == ["unknown"]
     assert box.took == []
+
+
+class Server:
+    """A mail server that fails at a step of its choosing."""
+
+    def __init__(self, step: str, problem: Exception | tuple[int, bytes]) -> None:
+        self._step, self._problem = step, problem
+
+    def _answer(self, step: str) -> tuple[int, bytes]:
+        if step != self._step:
+            return 250, b"ok"
+        if isinstance(self._problem, Exception):
+            raise self._problem
+        return self._problem
+
+    def mail(self, _sender: str) -> tuple[int, bytes]:
+        return self._answer("mail")
+
+    def rcpt(self, _recipient: str) -> tuple[int, bytes]:
+        return self._answer("rcpt")
+
+    def data(self, _message: bytes) -> tuple[int, bytes]:
+        return self._answer("data")
+
+
+GONE = smtplib.SMTPServerDisconnected("gone")
+
+
+@pytest.mark.parametrize(
+    ("step", "problem", "may_have_gone_out", "is_permanent"),
+    [
+        ("mail", GONE, False, False),
+        ("rcpt", TimeoutError(), False, False),
+        ("rcpt", (450, b"later"), False, False),
+        ("rcpt", (550, b"unknown"), False, True),
+        ("data", GONE, True, False),
+        ("data", TimeoutError(), True, False),
+        ("data", smtplib.SMTPDataError(451, b"later"), False, False),
+        ("data", smtplib.SMTPDataError(554, b"no"), False, True),
+    ],
+)
+def test_conv_05_once_the_text_has_gone_out_nobody_can_tell(
+    step: str, problem: Any, may_have_gone_out: bool, is_permanent: bool
+) -> None:
+    """INV-3: what may have been taken is never sent again by itself; what surely was not, is."""
+    message = EmailMessage()
+    message["From"], message["To"] = "portal@example.com", "ada@example.com"
+    with pytest.raises(PerhapsSent if may_have_gone_out else NotSent) as told:
+        _deliver(Server(step, problem), message)  # type: ignore[arg-type]
+    assert getattr(told.value, "permanent", False) == is_permanent
 
 
 def test_a_mail_that_somebody_is_sending_is_not_given_up(services: Services, conn: Any) -> None:
