@@ -31,14 +31,13 @@ select
      union all
      select state, count(*) from billing.inbox
      where state = 'applied' and received_at > %(day)s group by state) s) as inbox,
-  (select min(received_at) from billing.inbox
-   where state in ('pending', 'applying', 'failed')) as oldest_waiting,
+  -- asked state by state: else a backlog is looked for from the first row that ever came
+  (select min(one.received_at) from unnest(array['pending', 'applying', 'failed']) as waiting (state)
+     cross join lateral (
+       select received_at from billing.inbox i where i.state = waiting.state
+       order by received_at limit 1) one) as oldest_waiting,
   (select max(received_at) from billing.inbox where kind = 'webhook') as last_webhook_at,
-  (select percentile_cont(0.95) within group (order by extract(epoch from applied_at - received_at)::float)
-     from billing.inbox
-     where received_at > %(day)s and applied_at is not null and kind = 'webhook') as lag_p95_s,
-  (select count(*) from billing.inbox
-   where 'previous_secret' = any (flags) and received_at > %(day)s) as old_secret,
+  today.lag_p95_s, today.old_secret,
   (select count(*) from billing.drift where repaired_at is null and acknowledged_at is null) as drift_open,
   (select max(found_at) from billing.drift) as drift_last_at,
   (select count(*) from billing.drift where found_at > %(week)s) as drift_week,
@@ -70,6 +69,11 @@ select
      'subscriptions_estimated', s.reltuples > %(many)s)
    from pg_class c, pg_class s
    where c.oid = 'billing.customers'::regclass and s.oid = 'billing.subscriptions'::regclass) as mirror
+from (
+  select percentile_cont(0.95) within group (order by extract(epoch from applied_at - received_at)::float)
+           filter (where applied_at is not null and kind = 'webhook') as lag_p95_s,
+         count(*) filter (where 'previous_secret' = any (flags)) as old_secret
+  from billing.inbox where received_at > %(day)s) today
 """
 _CHARTS = """
 with hours as (

@@ -102,6 +102,31 @@ def test_the_verdict_names_the_worst_news(staff: Visitor, conn: Any) -> None:
     assert "Behind" in staff.get("/admin").text
 
 
+def test_the_figures_of_the_inbox_are_those_of_its_rows(app: Flask, conn: Any) -> None:
+    now = clock.now()
+    for place, (state, minutes, took, flags) in enumerate(
+        [
+            ("pending", 3, None, []),
+            ("failed", 7, None, ["previous_secret"]),
+            ("applying", 5, None, []),
+            ("applied", 60, 4, ["late"]),
+            ("applied", 3000, 90, ["previous_secret"]),
+        ]
+    ):
+        at = now - timedelta(minutes=minutes)
+        done = None if took is None else at + timedelta(seconds=took)
+        conn.execute(
+            "insert into billing.inbox (dedupe_key, kind, state, received_at, applied_at, flags)"
+            " values (%s, 'webhook', %s, %s, %s, %s)",
+            [place, state, at, done, flags],
+        )
+    with transaction.as_staff(app.extensions["services"].pool, uuid4()) as tx:
+        figures = status.read_figures(tx)
+    assert figures["oldest_waiting"] == now - timedelta(minutes=7)
+    assert (figures["lag_p95_s"], figures["old_secret"]) == (4.0, 1)
+    assert figures["inbox"] == {"pending": 1, "failed": 1, "applying": 1, "applied": 1}
+
+
 def test_an_event_is_applied_again(app: Flask, staff: Visitor, conn: Any) -> None:
     fill(app, conn)
     conn.execute("update billing.inbox set state = 'dead', attempts = 9")
