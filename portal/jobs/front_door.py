@@ -7,6 +7,7 @@ the configured origins. What is wrong is logged as an error and written into the
 web process shows it as a figure: the worker, who looks, has none of its own (metrics.py).
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
@@ -16,12 +17,13 @@ import structlog
 from portal import activity
 from portal.config import Settings
 from portal.db.transaction import Conn
+from portal.sync import status
 
 log = structlog.get_logger()
 
 PAGE = "/sign-in"
 TIMEOUT = (3.0, 10.0)
-KIND = "front door"
+PAUSE_SECONDS = 15.0
 _NEWEST = """
 select distinct hosted_page_url as url from (
   select hosted_page_url from billing.checkouts where hosted_page_url is not null
@@ -45,17 +47,26 @@ def look(settings: Settings, pages: list[str]) -> list[str]:
 
 def record(conn: Conn, wrong: list[str]) -> None:
     """Write down that a look found something wrong."""
-    activity.record(conn, action="front door:changed", object_kind=KIND, detail={"what": wrong})
+    activity.record(conn, action="front door:changed", object_kind=status.FRONT_DOOR, detail={"what": wrong})
 
 
 def _seen_from_outside(settings: Settings) -> list[str]:
+    found = _fetched(settings)
+    if isinstance(found, str):  # the web is being replaced at this very moment, perhaps
+        time.sleep(PAUSE_SECONDS)
+        found = _fetched(settings)
+    return [found] if isinstance(found, str) else list(faults(found, settings.zoho_hosted_origins))
+
+
+def _fetched(settings: Settings) -> Mapping[str, str] | str:
+    """Return the headers of a page of ours, or why there are none."""
     try:
         answer = requests.get(f"{settings.base_url}{PAGE}", timeout=TIMEOUT, allow_redirects=False)
     except requests.RequestException as problem:
-        return [f"{PAGE} cannot be fetched ({type(problem).__name__})"]
+        return f"{PAGE} cannot be fetched ({type(problem).__name__})"
     if answer.status_code != requests.codes.ok:
-        return [f"{PAGE} answers {answer.status_code}"]
-    return list(faults(answer.headers, settings.zoho_hosted_origins))
+        return f"{PAGE} answers {answer.status_code}"
+    return answer.headers
 
 
 def faults(headers: Mapping[str, str], origins: list[str]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from psycopg_pool import PoolTimeout
 from portal import clock
 from portal.db import transaction
 from portal.db.transaction import Pool
-from portal.jobs import front_door
+from portal.sync import status
 
 _FIGURES = """
 select
@@ -56,7 +56,7 @@ class QueueCollector(Collector):
         return []
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        names = {"front_door": front_door.KIND, "day": clock.now() - timedelta(days=1)}
+        names = {"front_door": status.FRONT_DOOR, "day": clock.now() - timedelta(days=1)}
         try:
             with transaction.as_worker(self.pool) as conn:
                 row = conn.execute(_FIGURES, names).fetchone() or {}

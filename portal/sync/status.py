@@ -18,6 +18,8 @@ Row = dict[str, Any]
 BEHIND = timedelta(minutes=5)
 WORKER_SILENT = timedelta(minutes=1)
 COMPARED = timedelta(hours=26)
+# Of what the trail tells when the way to pay was found changed (portal/jobs/front_door.py).
+FRONT_DOOR = "front door"
 COUNTED = 10_000  # up to so many rows are counted at each look
 
 # One round trip for the whole overview.
@@ -42,6 +44,8 @@ select
   (select max(found_at) from billing.drift) as drift_last_at,
   (select count(*) from billing.drift where found_at > %(week)s) as drift_week,
   (select count(*) from billing.intents where state = 'unknown') as intents_unknown,
+  (select detail -> 'what' ->> 0 from billing.activity
+   where object_kind = %(front_door)s and at > %(day)s order by at desc limit 1) as front_door,
   (select coalesce(jsonb_object_agg(state, n), '{}') from (
      select state, count(*) n from billing.outbox where state <> 'sent' group by state
      union all
@@ -135,7 +139,8 @@ class Verdict:
 def read_figures(conn: Conn) -> Row:
     """Return every figure of the overview."""
     now = clock.now()
-    names = {"day": now - timedelta(days=1), "week": now - timedelta(days=7), "many": COUNTED}
+    since = {"day": now - timedelta(days=1), "week": now - timedelta(days=7)}
+    names = {**since, "many": COUNTED, "front_door": FRONT_DOOR}
     figures = conn.execute(_FIGURES, names).fetchone() or {}
     _read_moments([figures["connection"] or {}], "failed_at", "refreshed_at")
     _read_moments(figures["runs"], "started_at", "finished_at")
@@ -155,6 +160,8 @@ def verdict(figures: Row) -> Verdict:
 
 def _news(figures: Row, now: datetime) -> Iterator[Verdict]:
     connection, budget = figures["connection"] or {}, figures["budget"] or {}
+    if figures["front_door"]:
+        yield Verdict("bad", "The way to pay was found changed.", f"Look today: {figures['front_door']}.")
     if connection.get("failed_at") and not _after(connection.get("refreshed_at"), connection["failed_at"]):
         yield Verdict("bad", "Zoho refuses the connection.", "Connect the organisation again.")
     if not _within(figures["worker_seen_at"], now, WORKER_SILENT):
@@ -169,6 +176,10 @@ def _news(figures: Row, now: datetime) -> Iterator[Verdict]:
         yield Verdict(
             "warn", f"{_several(figures['drift_open'], 'difference')} not repaired.", "Look at them."
         )
+    yield from _of_the_comparison(figures, now)
+
+
+def _of_the_comparison(figures: Row, now: datetime) -> Iterator[Verdict]:
     full = next((run for run in figures["runs"] if run["kind"] == "full"), None)
     if full is None:
         yield Verdict("warn", "Nothing was compared with Zoho yet.", "Compare everything now.")

@@ -13,6 +13,7 @@ from werkzeug.serving import make_server
 from portal.db import transaction
 from portal.jobs import front_door, tasks
 from tests.harness.logs import listen
+from tests.harness.people import sign_in, wear
 from tests.visitor import Visitor
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def test_pci_04_the_door_is_looked_at_from_outside(
     thread.start()
     services = app.extensions["services"]
     settings = services.settings.model_copy(update={"base_url": f"http://127.0.0.1:{server.port}"})
+    monkeypatch.setattr(front_door, "PAUSE_SECONDS", 0)
     heard = listen(monkeypatch, front_door)
     beside: Any = SimpleNamespace(
         additional_context={"services": SimpleNamespace(settings=settings, pool=services.pool)}
@@ -91,7 +93,20 @@ def test_pci_04_the_door_is_looked_at_from_outside(
         server.server_close()
     tasks.watch_front_door.func(beside)
     assert figure(app) == 1, "what the worker found shows where Prometheus asks: at the web"
+    staff = wear(Visitor(app), sign_in(app, "staff@example.com", is_staff=True))
+    assert staff.get("/admin").shows("The way to pay was found changed.")
     assert [line["what"] for line in heard] == [
         "a payment page lies at https://evil.example",
         "/sign-in cannot be fetched (ConnectionError)",
     ]
+
+
+def test_pci_04_a_web_server_that_is_just_replaced_is_asked_once_more(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = app.extensions["services"].settings
+    answers = ["/sign-in answers 502", {**GOOD, "Content-Security-Policy": ""}]
+    monkeypatch.setattr(front_door, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(front_door, "_fetched", lambda _: answers.pop(0))
+    assert "forms may be sent elsewhere" in front_door.look(settings, [])
+    assert answers == []
