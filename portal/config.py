@@ -151,7 +151,8 @@ class Settings(BaseSettings):
     def _has_a_host_of_its_own(cls, value: str) -> str:
         value = value.lower()
         parts = _parts(value)
-        if f"{parts.scheme}://{parts.netloc}" != value or "@" in parts.netloc:
+        # Werkzeug knows an IPv6 address in no list of hosts: every page would be refused.
+        if f"{parts.scheme}://{parts.netloc}" != value or set("@[") & set(parts.netloc):
             raise ValueError("must be a host of its own such as https://billing.example.com, without a path")
         return value
 

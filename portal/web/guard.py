@@ -248,4 +248,4 @@ def _send(address: str) -> AnyResponse:
 
 def _own_hosts(base_url: str) -> list[str]:
     # Health checks of the container come by loopback; addresses in pages and mails never use the host.
-    return [urlsplit(base_url).hostname or "", "127.0.0.1", "localhost", "[::1]"]
+    return [urlsplit(base_url).hostname or "", "127.0.0.1", "localhost"]

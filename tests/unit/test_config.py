@@ -32,6 +32,7 @@ WRONG = {
         "https://example.com/portal",
         "https://example.com/?a=1",
         "https://u:hush@example.com",
+        "https://[2001:db8::1]",
     ],
     "SUPABASE_URL": ["nowhere"],
     "ZOHO_API_URL": ["ftp://example.com"],
