@@ -165,6 +165,13 @@ def test_revoked_membership_acts_at_once(two: Two, conn: Conn, pool: Pool) -> No
         assert mine.execute("select id from invoices").fetchall() == []
 
 
+@pytest.mark.parametrize(("role", "sees"), [("owner", True), ("billing", False), ("viewer", False)])
+def test_only_an_owner_sees_who_is_invited(two: Two, conn: Conn, pool: Pool, role: str, sees: bool) -> None:
+    conn.execute("update members set role = %s where user_id = %s", [role, two.users[0]])
+    with as_member(pool, two.users[0]) as mine:
+        assert bool(mine.execute("select id from billing.invitations").fetchall()) == sees
+
+
 def test_a_viewer_starts_no_purchase(two: Two, conn: Conn, pool: Pool) -> None:
     """Second layer behind the guard: the web's role checks the member's role as well."""
     conn.execute("update members set role = 'viewer' where user_id = %s", [two.users[0]])

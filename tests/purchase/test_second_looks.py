@@ -16,6 +16,7 @@ from portal.sync.intents import Act, Wish
 from portal.zoho.calls import Call, Caller
 from portal.zoho.client import ZohoClient
 from portal.zoho.errors import BadAnswer
+from portal.zoho.payloads import Payment
 from tests.harness.people import later
 from tests.purchase.conftest import Shopper
 from tests.purchase.every_act import declined, own
@@ -244,6 +245,26 @@ def test_a_subscription_whose_first_payment_failed_is_not_bought(
     assert states(owner, "create_subscription") == ["refused"]
 
 
+def test_a_failed_creation_that_is_found_by_its_key_says_why(
+    owner: Shopper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer was lost; the person is told at once, and not minutes later that there is no trace."""
+    choice = {"plan": "analytics-m", "quantity": 1, "addons": [], "coupon": ""}
+    purchase = {"subject_kind": "purchase", "subject_zoho_id": "x"}
+    wanted = record(owner, "create_subscription", {"choice": choice}, **purchase)
+    lose_answers(owner)
+    intents.perform(owner.services, acts.ACTS, wanted.id)
+    mine = owner.services.zoho.fetch_subscription(owner.subscriptions_at_zoho()[0]["subscription_id"])
+    failed = mine.model_copy(update={"status": "creation_failed"})
+    monkeypatch.setattr(ZohoClient, "find_subscriptions_by_reference", lambda *_: [failed])
+
+    resolve(owner, minutes=1)
+
+    (act,) = owner.rows("select state, problem from billing.intents where kind = 'create_subscription'")
+    assert act["state"] == "refused"
+    assert "The first payment did not go through" in act["problem"]
+
+
 def test_a_failed_creation_completes_no_purchase(shopper: Shopper, monkeypatch: pytest.MonkeyPatch) -> None:
     shopper.pay(shopper.choose())
     (there,) = shopper.subscriptions_at_zoho()
@@ -275,6 +296,40 @@ def test_paid_stays_paid_whatever_a_lagging_read_says(
         checkouts.settle_due(shopper.services)
 
     assert [row["state"] for row in shopper.checkouts()] == ["confirming"]
+
+
+def test_before_a_purchase_is_called_off_its_key_is_searched_for(
+    shopper: Shopper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INV-2: paid in the page's last moment, of which the page itself tells nothing."""
+    shopper.pay(shopper.choose())
+    fetch = ZohoClient.fetch_hosted_page
+
+    def silent(client: ZohoClient, page_id: str) -> Any:
+        return fetch(client, page_id).model_copy(update={"status": "cancelled", "data": {}})
+
+    monkeypatch.setattr(ZohoClient, "fetch_hosted_page", silent)
+    with later(minutes=2):
+        checkouts.settle_due(shopper.services)
+
+    assert [row["state"] for row in shopper.checkouts()] == ["completed"]
+
+
+def test_a_decline_that_is_told_as_a_payment_is_none(
+    shopper: Shopper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """facts.md U12: Zoho may refuse the call, or answer with a payment that failed."""
+    declined(shopper)
+    (invoice,) = shopper.rows("select id from billing.invoices where balance > 0")
+    noun = f"/invoices/{invoice['id']}/payment"
+    shopper.visitor.get(noun)
+    failed = Payment.parse({"payment_id": "1", "amount": 1, "status": "failure"})
+    monkeypatch.setattr(ZohoClient, "collect", lambda *_: failed)
+
+    page = shopper.visitor.submit(action=noun, status=422)
+
+    assert page.shows("Nothing was charged.")
+    assert states(shopper, "collect") == ["refused"]
 
 
 def test_a_page_that_never_comes_is_given_up_and_costs_less_and_less(shopper: Shopper) -> None:
