@@ -92,6 +92,7 @@ def _pages_of_ada(cookie: str, own: dict[str, Any]) -> list[View]:
         "account": "/account",
         "billing_details": "/account/billing-details",
         "members": "/account/members",
+        "history": "/account/history",
         "profile": "/account/profile",
         "sessions": "/account/sessions",
         "invitations": "/invitations",

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from portal.billing.history import SAID
+from portal.db import transaction
+from portal.db.transaction import Pool
+from portal.mirror import history
 from portal.web.paging import Cursor
 from tests.harness.worlds import Member, Row, World
 from tests.visitor import Visitor
@@ -153,3 +157,28 @@ def test_a_made_up_cursor_opens_nothing_and_breaks_nothing(as_member: SignIn, ad
     # the number in it may be larger than any line of the trail has
     cursor = Cursor("before", known.get(path, "2026-01-01"), UUID(int=2**128 - 1))
     visitor.get(f"{path}page={cursor}")
+
+
+class Explaining:
+    """A connection that tells how Postgres would answer if it looked each row up, where it can."""
+
+    def __init__(self, conn: Any) -> None:
+        self.conn, self.plan = conn, ""
+
+    def execute(self, statement: Any, names: Any) -> Any:
+        for way in ("seqscan", "bitmapscan", "hashjoin", "mergejoin", "material"):
+            self.conn.execute(f"set local enable_{way} = off")
+        self.plan = "\n".join(row["QUERY PLAN"] for row in self.conn.execute(f"explain {statement}", names))
+        return self.conn.execute(statement, names)
+
+
+def test_no_line_of_the_trail_reads_a_whole_table(world: World, pool: Pool) -> None:
+    """design.md 8: at 100,000 logins each line read all of them, beneath row-level security, for one name."""
+    member = world.member()
+    with transaction.as_member(pool, member.user_id) as conn:
+        asked: Any = Explaining(conn)
+        history.find_page(asked, member.account_id, None, 31)
+    # a scan without a condition walks all there is, also along an index
+    looked = [after for line, after in pairwise(asked.plan.splitlines()) if " on users " in line]
+    assert len(looked) == 2
+    assert all("Index Cond" in after for after in looked), asked.plan
