@@ -27,8 +27,6 @@ class Power:
     crash_at: int | None = None
     lose_at: int | None = None
     is_dead: bool = False
-    crashes: int = 0
-    losses: int = 0
 
     def draw(self, *, crash_in: int | None = None, lose_in: int | None = None) -> None:
         self.crash_at = None if crash_in is None else self.points + crash_in
@@ -43,8 +41,7 @@ class Power:
             raise Crash
         self.points += 1
         if self.points == self.crash_at:
-            self.is_dead, self.crashes = True, self.crashes + 1
+            self.is_dead = True
             raise Crash
         if self.points == self.lose_at:
-            self.losses += 1
             raise DatabaseLost("server closed the connection unexpectedly")
