@@ -25,4 +25,4 @@ USER portal
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ[\"GRANIAN_PORT\"]}/healthz', timeout=2)"]
-CMD ["granian", "--interface", "wsgi", "--workers", "1", "--blocking-threads", "8", "--backpressure", "128", "--respawn-failed-workers", "wsgi:app"]
+CMD ["granian", "--interface", "wsgi", "--workers", "1", "--blocking-threads", "8", "--backpressure", "128", "--respawn-failed-workers", "--workers-kill-timeout", "20", "wsgi:app"]

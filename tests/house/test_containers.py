@@ -54,6 +54,11 @@ def test_web_and_worker_start_as_in_the_procfile() -> None:
     assert SERVICES["migrate"]["command"] == ["python", "-m", "portal", "migrate"]
 
 
+def test_a_web_server_that_is_asked_to_stop_while_it_starts_ends_all_the_same() -> None:
+    """granian's worker does not hear SIGTERM before it serves, and its parent would wait for it for good."""
+    assert re.search(r"--workers-kill-timeout (\d+)", " ".join(procfile()["web"]))
+
+
 def test_the_image_holds_every_package_that_the_portal_imports_and_no_sandbox() -> None:
     copied = {rest.split()[-2].rstrip("/") for rest in arguments("COPY") if not rest.startswith("--from")}
     assert copied == {"requirements.txt", "wsgi.py", "portal", "templates", "static"}
