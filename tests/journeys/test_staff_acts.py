@@ -183,6 +183,17 @@ def test_the_pages_of_staff_are_not_there_for_others(
         who.expect("Page not found")
 
 
+def test_conv_08_what_changes_at_zoho_is_here_within_ten_seconds(stack: Stack) -> None:
+    """From the act in Zoho by webhook, worker and a read of the object to the mirror that pages show."""
+    others = [one for one in stack.sandbox.state("subscriptions") if one["customer"]["email"] != ADA]
+    running = [one["subscription_id"] for one in others if one["status"] in ("live", "trial", "dunning")]
+    assert len(running) >= 3
+    for zoho_id in running:
+        stack.sandbox.control("act", {"kind": "cancel", "subscription_id": zoho_id})
+    ended = "select count(*) from billing.subscriptions where zoho_id = any (%s) and status = 'cancelled'"
+    until(lambda: rows(stack, ended, running) == [(len(running),)], seconds=10, what="all that was cancelled")
+
+
 def _leave_for_zoho(staff: Someone) -> None:
     staff.press("Connect")
     staff.expect("Zoho will ask you to sign in")

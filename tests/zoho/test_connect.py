@@ -164,8 +164,14 @@ def test_an_answer_that_nobody_asked_for_is_refused(
     ):
         with pytest.raises(Refused, match="Start again"):
             connection.check_return(user, query)
-    with clock.replaced_by(in_minutes(16)), pytest.raises(Refused):
-        connection.check_return(staff, back(state))
+    consent = connection.check_return(staff, back(state))
+    with pytest.raises(Refused):
+        connection.finish(uuid4(), consent)
+    with clock.replaced_by(in_minutes(16)):
+        with pytest.raises(Refused):
+            connection.check_return(staff, back(state))
+        with pytest.raises(Refused):
+            connection.finish(staff, consent)
     assert enemy.asked == []
 
 
