@@ -77,7 +77,8 @@ def claimed(settings: Settings) -> IO[str]:
 def vacant(settings: Settings) -> None:
     """Nobody listens there: the server would share the port, and every other call would get lost."""
     try:
-        socket.create_server((settings.host, settings.port)).close()
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        socket.create_server((settings.host, settings.port), family=family).close()
     except OSError as taken:
         said = f"{PREFIX}PORT: cannot listen on {settings.host}:{settings.port}: {taken.strerror}"
         raise Unusable(said, passing=True) from taken

@@ -5,6 +5,7 @@ answers question U9.  Switches may be changed while the sandbox runs; the rest i
 """
 
 from decimal import Decimal
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -20,13 +21,13 @@ class Settings(BaseSettings):
 
     # where it runs
     host: str = "127.0.0.1"
-    port: int = 8001
+    port: int = Field(default=8001, ge=1, le=65535)
     data: Path = Path(".data/sandbox")
     time_zone: str = "America/New_York"
     public_url: str = ""
     portal_url: str = "http://127.0.0.1:8000"
-    smtp_port: int = 8025
-    threads: int = 8
+    smtp_port: int = Field(default=8025, ge=0, le=65535)
+    threads: int = Field(default=8, ge=1)
     data_center: str = "us"
 
     # OAuth: tokens age on the clock that clients count with, unless a simulation runs on virtual time
@@ -139,4 +140,17 @@ class Settings(BaseSettings):
     @property
     def base_url(self) -> str:
         """Where clients reach the sandbox; hosted page addresses and `api_domain` are built from it."""
-        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        host = _reachable(self.host)
+        shown = f"[{host}]" if ":" in host else host
+        return (self.public_url or f"http://{shown}:{self.port}").rstrip("/")
+
+
+def _reachable(host: str) -> str:
+    """Where a sandbox that listens on every address is reached: at home."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if not address.is_unspecified:
+        return host
+    return "127.0.0.1" if address.version == 4 else "::1"  # noqa: PLR2004 - IPv4

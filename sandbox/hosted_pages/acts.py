@@ -141,7 +141,7 @@ def _pay_invoice(task: Task, customer_id: str) -> Done:
     collection.charge_invoice(task.world, task.tx, invoice["invoice_id"], method["method_id"])
     paid = invoices.get(task.tx, invoice["invoice_id"])
     if dec(paid["balance"]) > 0 and not paid.get("ach_payment_id"):
-        raise _declined()
+        raise _declined(task.tx, paid)
     renewals.after_settlement(task.world, task.tx, paid)
     return Done(customer_id, method["method_id"], paid["subscription_id"], [paid["invoice_id"]])
 
@@ -216,10 +216,15 @@ def _refuse_unpaid(tx: Tx, subscription_id: str, before: set[str] | None = None)
     """A new invoice that is still open, with no bank payment under way, means that the charge was refused."""
     for invoice in invoices.open_of_subscription(tx, subscription_id):
         if invoice["invoice_id"] not in (before or set()) and not invoice.get("ach_payment_id"):
-            raise _declined()
+            raise _declined(tx, invoice)
 
 
-def _declined() -> Declined:
+def _declined(tx: Tx, invoice: Doc) -> Declined:
+    """What the gateway said of the charge that left the invoice open."""
+    where = {"customer_id": invoice["customer_id"], "status": "failure"}
+    for payment in tx.find("payments", where=where, desc=True, limit=1):
+        if payment.get("failed_invoice") == invoice["invoice_id"]:
+            return collection.declined(payment)
     return Declined("do_not_honor", gateway.MESSAGES["do_not_honor"])
 
 

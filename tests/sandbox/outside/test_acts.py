@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -104,3 +105,28 @@ def test_a_kind_that_is_none_is_answered_with_those_there_are(bench: Bench) -> N
         answer = bench.client.post("/_control/act", json=body)
         assert answer.status_code == 400
         assert all(kind in answer.json["error"] for kind in acts.ACTS)
+
+
+@pytest.mark.parametrize("charges", ["refused", "stored"])
+@pytest.mark.parametrize("kind", ["invoicepayment", "buyonetimeaddon"])
+def test_a_hosted_page_tells_of_a_declined_card_on_file_and_takes_it_then(
+    bench: Bench, kind: str, charges: str
+) -> None:
+    bench.control("settings", {"failed_payment": charges})
+    ada = person(bench, "ada")
+    card, headers = ada["card"]["card_id"], bench.headers()
+    asked = {"subscription_id": ada["subscription_id"], "addons": [{"addon_code": "onboarding"}]}
+    if kind == "invoicepayment":
+        item = {"name": "Work", "price": 30, "quantity": 1}
+        body = {"customer_id": ada["customer_id"], "invoice_items": [item]}
+        made = bench.client.post("/billing/v1/invoices", json=body, headers=headers).json["invoice"]
+        asked = {"invoice_id": made["invoice_id"]}
+    page = bench.client.post(f"/billing/v1/hostedpages/{kind}", json=asked, headers=headers).json
+    act(bench, "next_charge_declines", card_id=card, reason="insufficient_funds")
+
+    path = urlsplit(page["hostedpage"]["url"]).path
+    first, second = [bench.client.post(path, data={"act": "pay", "method": card}) for _ in range(2)]
+
+    assert first.status_code == 402
+    assert "there is not enough money on it" in first.text
+    assert second.status_code == 303, "the decline was for one charge"

@@ -22,7 +22,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_wrong_setting_is_named_at_once_and_a_strange_one_is_told(tmp_path: Path) -> None:
-    wrong = {"SANDBOX_DUNNING_FINAL": "explode", "SANDBOX_TIME_ZONE": "Mars/North"}
+    wrong = {
+        "SANDBOX_DUNNING_FINAL": "explode",
+        "SANDBOX_TIME_ZONE": "Mars/North",
+        "SANDBOX_PORT": "80001",
+        "SANDBOX_THREADS": "0",
+    }
     env = {**os.environ, **wrong, "SANDBOX_U9_OMITED": "kept", "SANDBOX_DATA": str(tmp_path / "world")}
     command = [sys.executable, "-m", "sandbox"]
     ended = subprocess.run(command, env=env, cwd=CHECKOUT, capture_output=True, text=True, check=False)
@@ -55,6 +60,20 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SystemExit, match=r"SANDBOX_DATA: .*file cannot be written"):
         start.patiently(lambda: start.claimed(Settings(data=tmp_path / "file")))
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8001"),
+        ("0.0.0.0", "http://127.0.0.1:8001"),  # noqa: S104 - nothing is bound
+        ("::", "http://[::1]:8001"),
+        ("sandbox.test", "http://sandbox.test:8001"),
+    ],
+)
+def test_the_addresses_that_it_hands_out_can_be_reached(host: str, shown: str) -> None:
+    assert Settings(host=host).base_url == shown
+    assert Settings(host=host, public_url="https://zoho.test/").base_url == "https://zoho.test"
 
 
 def test_a_port_is_never_shared() -> None:
