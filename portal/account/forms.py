@@ -49,7 +49,7 @@ def time_zones() -> list[tuple[str, str]]:
 
 
 class RememberedSelect(Select):  # type: ignore[misc]  # WTForms has no types
-    """Draws six hundred choices that never change once for each answer, not once a page."""
+    """Draws choices that never change, up to six hundred, once for each answer and not once a page."""
 
     _MOST = 64
 
@@ -68,7 +68,7 @@ class RememberedSelect(Select):  # type: ignore[misc]  # WTForms has no types
 
 class ProfileForm(BaseForm):
     name = fields.name_field()
-    locale = SelectField("Numbers and dates", choices=_choices(LOCALES))
+    locale = SelectField("Numbers and dates", choices=_choices(LOCALES), widget=RememberedSelect())
     time_zone = SelectField("Time zone", choices=lambda: _choices(time_zones()), widget=RememberedSelect())
 
 
