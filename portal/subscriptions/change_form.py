@@ -24,7 +24,9 @@ class ChangeForm(ChoiceForm):
 
 def change_form(row: dict[str, Any], plan: Plan, addons: list[Addon], data: Any = None) -> ChangeForm:
     """Build the form for a change to ``plan``, filled with what the subscription has now."""
-    present = {addon["code"]: int(Decimal(addon["quantity"])) for addon in row["addons"]}
+    # What was bought once is not bought again with each change.
+    running = [addon for addon in row["addons"] if addon["type"] != "one_time"]
+    present = {addon["code"]: int(Decimal(addon["quantity"])) for addon in running}
     form = choice_form(ChangeForm, plan, addons, data, present=present)
     if data is None:
         form.quantity.data = int(row["quantity"])

@@ -52,7 +52,8 @@ def offers(situation: Situation) -> list[Plan]:
 
 def present_choice(row: dict[str, Any]) -> Choice:
     """Return what the subscription is, as the choice that would make it."""
-    addons = sorted((addon["code"], int(Decimal(addon["quantity"]))) for addon in row["addons"])
+    running = [addon for addon in row["addons"] if addon["type"] != "one_time"]
+    addons = sorted((addon["code"], int(Decimal(addon["quantity"]))) for addon in running)
     return Choice(row["plan_code"], int(row["quantity"]), tuple(addons), "")
 
 

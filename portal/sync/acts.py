@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 Result = dict[str, Any]
+ONE_TIME = "one_time"
+_OF_TYPE = (
+    "select code from billing.addons where code = any (%(codes)s) and type = %(type)s and gone_at is null"
+)
 _NOT_PAID = "The first payment did not go through, so nothing was started. Choose another way to pay."
 
 
@@ -119,12 +123,23 @@ def _find_changed(services: "Services", intent: Intent) -> Result | None:
     if intent.request["end_of_term"] and found.has_scheduled_change:
         return {} if _is_scheduled(services, intent, choice) else None
     # Also of a change for the end of the term: it has come meanwhile, or Zoho did not wait (in a trial).
-    addons = sorted((addon.code, addon.quantity) for addon in found.addons)
-    wanted = sorted((code, Decimal(quantity)) for code, quantity in choice.addons)
+    once = _bought_once(services, choice)
+    addons = sorted((addon.code, addon.quantity) for addon in found.addons if addon.type != ONE_TIME)
+    wanted = sorted((code, Decimal(quantity)) for code, quantity in choice.addons if code not in once)
     is_there = (
         found.plan.code == choice.plan_code and found.plan.quantity == choice.quantity and addons == wanted
     )
+    # What is bought once stands on an invoice and leaves no mark on the subscription.
+    if once and found.child_invoice_zoho_id == (intent.before or {}).get("child_invoice"):
+        return None
     return {"child_invoice_zoho_id": found.child_invoice_zoho_id} if is_there else None
+
+
+def _bought_once(services: "Services", choice: Choice) -> set[str]:
+    """Return the codes of the chosen addons that are charged once."""
+    names = {"codes": [code for code, _ in choice.addons], "type": ONE_TIME}
+    with transaction.as_worker(services.pool) as conn:
+        return {row["code"] for row in conn.execute(_OF_TYPE, names)}
 
 
 def _is_scheduled(services: "Services", intent: Intent, choice: Choice) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -180,6 +181,29 @@ def test_a_card_that_was_there_before_is_not_yet_charged_by_itself(owner: Shoppe
     resolve(owner)
 
     assert states(owner, "use_method") == ["abandoned"]
+
+
+@pytest.mark.parametrize("fate", ["timeout", "timeout_after_effect"])
+@pytest.mark.parametrize("quantity", [1, 3])
+def test_a_change_with_something_bought_once_is_known_by_its_invoice(
+    owner: Shopper, fate: str, quantity: int
+) -> None:
+    """CONV-04: what is charged once is no part of the subscription; told of no trace, one pays it again."""
+    (row,) = owner.rows("select id from billing.subscriptions")
+    noun = f"/subscriptions/{row['id']}/plan-change"
+    choice = {"plan": "team-m", "quantity": quantity, "addon:onboarding": 1, "when": "now"}
+    owner.visitor.get(noun, query_string=choice)
+    weather = {"api": {"next": [fate], "match": {"method": "PUT"}, "hold_s": 0.1}}
+    owner.sandbox.control("faults", weather)
+    owner.visitor.submit(action=noun)
+
+    resolve(owner)
+
+    charged = [one for one in owner.sandbox.state("invoices") if Decimal(str(one["total"])) > 200]
+    mine = [one for one in charged if one["customer_id"] == owner.subscriptions_at_zoho()[0]["customer_id"]]
+    told, times = {"timeout": ("abandoned", 0), "timeout_after_effect": ("done", 1)}[fate]
+    assert states(owner, "change_plan") == [told]
+    assert len(mine) == times
 
 
 def test_a_scheduled_change_without_details_holds_up_no_subscription(

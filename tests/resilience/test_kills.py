@@ -1,4 +1,4 @@
-"""kill -9 of web, worker or Postgres at any point of a purchase loses nothing (WH-05, INV-2, INV-4)."""
+"""kill -9 of web, worker or Postgres at any point of a purchase loses nothing (CONV-06, WH-05, INV-2, 4)."""
 
 from __future__ import annotations
 
