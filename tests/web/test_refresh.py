@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 
 from portal import clock
-from portal.people import refreshing, sessions
-from portal.people.auth_errors import SessionGone
-from tests.harness.people import PASSWORD, cookie_of, plant, sign_in, signed_in, wear
+from portal.db.transaction import as_web
+from portal.people import flows, refreshing, sessions
+from portal.people.auth_errors import EmailNotConfirmed, SessionGone, TokenRefused
+from tests.harness.people import PASSWORD, cookie_of, later, plant, sign_in, signed_in, wear
 from tests.visitor import Visitor
 
 if TYPE_CHECKING:
@@ -74,11 +77,8 @@ def test_whoever_needs_the_token_waits_for_it(
     """SB-07: the loser reads what the winner stored."""
     visitor.sign_in("ada@example.com")
     services = app.extensions["services"]
-    with app.test_request_context():
-        from portal.db.transaction import as_web
-
-        with as_web(services.pool) as web:
-            live = sessions.find_live(web, cookie_of(visitor), hit_kind="read")
+    with app.test_request_context(), as_web(services.pool) as web:
+        live = sessions.find_live(web, cookie_of(visitor), hit_kind="read")
     assert live
     expire(conn)
 
@@ -157,10 +157,48 @@ def test_tokens_of_another_row_do_not_open(app: Flask, conn: Conn) -> None:
         [other.user_id, other.user_id],
     )
     expire(conn)
-    from portal.db.transaction import as_web
-
     with as_web(services.pool) as web:
         live = sessions.find_live(web, other.cookie, hit_kind="read")
     assert live
     with pytest.raises(SessionGone):
         refreshing.access_token(services.pool, services.keyring, services.auth, live)
+
+
+def test_a_refresh_that_brings_somebody_else_is_refused(app: Flask) -> None:
+    """SB-07: whatever the provider mixes up, nobody becomes another in their own session."""
+    auth = app.extensions["services"].auth
+    ada = auth.sign_in("ada@example.com", PASSWORD, ip="")
+    with pytest.raises(TokenRefused):
+        auth.refresh(ada.tokens.refresh, uuid4())
+
+
+@pytest.mark.parametrize(
+    "changes", [{"email_confirmed_at": None}, {"email": None}, {"email": "\u212aelvin@example.com"}]
+)
+def test_an_address_that_the_provider_has_not_confirmed_is_nobodys_aut_08(
+    app: Flask, changes: dict[str, Any]
+) -> None:
+    """A project may be set to let people in unconfirmed; the portal does not."""
+    auth = app.extensions["services"].auth
+    known: dict[str, Any] = {
+        "id": str(uuid4()),
+        "email": "ada@example.com",
+        "email_confirmed_at": clock.now(),
+        "user_metadata": {},
+        "app_metadata": {},
+        "factors": [],
+    }
+    assert auth._identity(SimpleNamespace(**known)).email == "ada@example.com"
+    with pytest.raises(EmailNotConfirmed):
+        auth._identity(SimpleNamespace(**known | changes))
+
+
+def test_a_flow_that_nobody_came_back_for_is_over_in_time(app: Flask, conn: Conn) -> None:
+    """AUT-06: also before the night in which it is deleted."""
+    services, visitor = app.extensions["services"], sessions.hash_of("x")
+    with as_web(services.pool) as tx:
+        lasts = timedelta(minutes=10)
+        flows.store(tx, services.keyring, visitor, "second-factor", {"a": 1}, lasts=lasts)
+        assert flows.find(tx, services.keyring, visitor, "second-factor") == {"a": 1}
+        with later(minutes=11):
+            assert flows.find(tx, services.keyring, visitor, "second-factor") is None
