@@ -35,6 +35,8 @@ OAUTH_FAULTS = frozenset(
 )
 WEBHOOK_FAULTS = frozenset({"drop", "duplicate", "corrupt", "truncate", "forge", "replay"})
 FAULTS = {"api": API_FAULTS, "oauth": OAUTH_FAULTS, "webhooks": WEBHOOK_FAULTS}
+# what a stranger calls them who has not seen the list
+OTHER_NAMES = {"502": "502_html", "timeout_before_effect": "timeout"}
 # Magnitudes beside the probabilities, with the value that holds when none is given.
 MAGNITUDES: dict[str, dict[str, Any]] = {
     "api": {
@@ -64,7 +66,8 @@ def check(wanted: Any) -> Doc:
     """Accept weather as the control interface takes it, or say what is wrong with it."""
     if not isinstance(wanted, dict):
         raise Invalid("weather is an object; {} clears it")
-    for lane, faults in wanted.items():
+    known: Doc = {lane: _by_our_names(faults) for lane, faults in wanted.items()}
+    for lane, faults in known.items():
         if lane == "seed":
             if not isinstance(faults, int):
                 raise Invalid("seed: a whole number is needed")
@@ -77,7 +80,18 @@ def check(wanted: Any) -> Doc:
             raise Invalid(f"{lane}: an object is needed")
         else:
             _check_lane(lane, faults)
-    return dict(wanted)
+    return known
+
+
+def _by_our_names(faults: Any) -> Any:
+    if not isinstance(faults, dict):
+        return faults
+    named = {OTHER_NAMES.get(name, name): value for name, value in faults.items()}
+    if isinstance(named.get("next"), list):
+        named["next"] = [
+            OTHER_NAMES.get(each, each) if isinstance(each, str) else each for each in named["next"]
+        ]
+    return named
 
 
 def read(tx: Tx) -> Doc:

@@ -408,3 +408,9 @@ def test_flt_no_fault_of_the_list_is_forgotten() -> None:
     text = RULES.read_text().partition("### Fault list and magnitudes (FLT)")[2].partition("\n## ")[0]
     rows = [line.strip("|").split("|")[0].strip() for line in text.splitlines() if line.startswith("|")]
     assert set(rows[2:]) == set(MADE_BY) | NOT_ZOHOS
+
+
+def test_a_fault_may_go_by_a_strangers_name(bench: Bench) -> None:
+    asked = {"api": {"502": 0.5, "next": ["502", None, "timeout_before_effect"]}}
+    known = {"api": {"502_html": 0.5, "next": ["502_html", None, "timeout"]}}
+    assert bench.control("faults", asked) == bench.control("faults") == known
