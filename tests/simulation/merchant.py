@@ -12,6 +12,7 @@ from portal.errors import PortalError
 from portal.zoho import connect
 from sandbox.webhooks.endpoints import DEMO_SECRET
 from sandbox.webhooks.signing import HEADER, signature
+from tests.simulation.database import OUTAGES
 from tests.simulation.history import History
 from tests.simulation.judge import HOOK, is_signed
 from tests.simulation.stage import Setting
@@ -113,7 +114,7 @@ class Owner:
         code = str(self._post("oauth/codes", {})["code"])
         try:
             connect.with_self_client_code(services.settings, services.pool, services.keyring, code)
-        except PortalError as problem:
+        except (PortalError, *OUTAGES) as problem:
             self.history.note(f"connecting failed: {type(problem).__name__}")
             return
         self.history.note("staff connected Zoho")
