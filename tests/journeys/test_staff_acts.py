@@ -187,7 +187,7 @@ def test_conv_08_what_changes_at_zoho_is_here_within_ten_seconds(stack: Stack) -
     """From the act in Zoho by webhook, worker and a read of the object to the mirror that pages show."""
     others = [one for one in stack.sandbox.state("subscriptions") if one["customer"]["email"] != ADA]
     running = [one["subscription_id"] for one in others if one["status"] in ("live", "trial", "dunning")]
-    assert len(running) >= 3
+    assert len(running) >= 2
     for zoho_id in running:
         stack.sandbox.control("act", {"kind": "cancel", "subscription_id": zoho_id})
     ended = "select count(*) from billing.subscriptions where zoho_id = any (%s) and status = 'cancelled'"

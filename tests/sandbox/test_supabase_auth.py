@@ -64,7 +64,7 @@ def link_in(mail: dict[str, Any]) -> str:
 
 
 def code_in(mail: dict[str, Any]) -> str:
-    found = re.search(r"code: (\d{6})", mail["text"])
+    found = re.search(r"code, it is (\d{6})", mail["text"])
     assert found, mail["text"]
     return found[1]
 

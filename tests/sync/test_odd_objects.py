@@ -100,7 +100,7 @@ def test_the_hot_sweep_goes_past_what_it_cannot_read(
     """It takes the oldest first: what it stumbles over would be the first of every sweep to come."""
     reconcile.full(services)
     conn.execute(
-        "update billing.subscriptions set next_billing_on = current_date,"
+        "update billing.subscriptions set next_billing_on = current_date - 1,"
         " read_started_at = now() - interval '7 hours' where status = 'live'"
     )
     first, *others = [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -13,6 +15,7 @@ from psycopg import sql
 from portal import cli
 from portal.sync import feed, hot, reconcile, runs
 from tests.harness.database import with_database
+from tests.harness.processes import CHECKOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +28,6 @@ COMMANDS = (
     ["replay"],
     ["rebuild"],
     ["rotate-keys"],
-    ["worker"],
     ["zoho", "connect", "--code=1"],
     ["doctor"],
 )
@@ -65,7 +67,17 @@ def test_a_database_that_was_never_migrated(
     assert "portal migrate" in told(capsys)
 
 
-@pytest.mark.parametrize("command", [["migrate"], *COMMANDS], ids=" ".join)
+def test_a_worker_on_a_database_that_was_never_migrated(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a process of its own: it begins an event loop, and another test's browser may keep one in this."""
+    monkeypatch.setenv("DATABASE_URL", empty)
+    command = [sys.executable, "-m", "portal", "worker"]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == cli.FAILED
+    assert "portal migrate" in done.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [["migrate"], ["worker"], *COMMANDS], ids=" ".join)
 def test_a_database_url_that_is_none(
     command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
