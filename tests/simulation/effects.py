@@ -113,7 +113,20 @@ def is_of(effect: Effect, intent: dict[str, Any]) -> bool:
         is_over = intent["settled_at"] is not None and effect.at > intent["settled_at"]
         began = intent["called_at"] is not None and effect.at >= intent["called_at"]
         return bool(effect.asked.get("email") == intent["request"]["email"] and began and not is_over)
+    if intent["kind"] == "change_plan" and _plan_asked(effect) != _plan_wanted(intent):
+        # The change before may take effect in the very moment in which this one was sent.
+        return False
     return intent["called_at"] is not None and effect.at >= intent["called_at"]
+
+
+def _plan_asked(effect: Effect) -> str | None:
+    code: str | None = effect.asked.get("plan", {}).get("plan_code")
+    return code
+
+
+def _plan_wanted(intent: dict[str, Any]) -> str | None:
+    code: str | None = intent["request"].get("choice", {}).get("plan")
+    return code
 
 
 def _again(body: bytes) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -167,6 +168,31 @@ def test_inv_2_what_the_merchant_changed_before_anybody_looked_was_rightly_given
     assert judged(Effect(now + timedelta(minutes=5), "POST", STAFF, asked | {"subscription_id": "8"}))
     assert judged(Effect(now - timedelta(minutes=5), "POST", STAFF, asked))
     assert judged(Effect(now + timedelta(minutes=15), "POST", STAFF, asked))
+
+
+def test_inv_2_a_change_sent_in_the_moment_in_which_the_one_before_took_effect_is_not_done_twice(
+    setting: Setting,
+) -> None:
+    """Two people change one subscription, one right after the other (seed 137)."""
+    now, call = setting.virtual.now(), timedelta(seconds=0.4)
+    for number, plan in enumerate(("free", "scale-m")):
+        setting.stage.wiper.conn.execute(
+            "insert into billing.intents (key, kind, subject_kind, subject_zoho_id, request, request_hash,"
+            " state, called_at, settled_at)"
+            " values (%s, 'change_plan', 'subscription', '7', %s, '', 'done', %s, %s)",
+            [plan, json.dumps({"choice": {"plan": plan}}), now + number * call, now + (number + 1) * call],
+        )
+    free, scale = (
+        Effect(now + number * call, "PUT", "/subscriptions/7", {"plan": {"plan_code": plan}})
+        for number, plan in ((1, "free"), (2, "scale-m"))
+    )
+
+    def judged(*effects: Effect) -> list[str]:
+        return Judge(setting, History(setting.virtual.now), Mailbox(Random(1), 0, 0), list(effects)).clicks()
+
+    assert judged(free, scale) == []
+    assert [text for text in judged(free, scale, scale) if "took effect 2 times" in text]
+    assert [text for text in judged(free) if "was told to be done and is not" in text]
 
 
 def test_conv_04_a_customer_made_by_a_lost_call_and_linked_since_is_found_by_the_look(
